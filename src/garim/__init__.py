@@ -1,0 +1,71 @@
+"""Garim: folder labels in; clean crops, boxes and models out.
+
+>>> import garim
+>>> sorted(set(garim.__all__) & {"read", "train", "extract", "apply", "undo"})
+['apply', 'extract', 'read', 'train', 'undo']
+
+The verbs are those of the command line::
+
+    data = garim.read("DATA")
+    trained = garim.train(data, out="RUN")
+    plan = garim.extract(data, trained.classifier, out="plan.jsonl").plan
+    garim.apply(plan, to="CLEAN")
+"""
+
+from garim.boxes import Box
+from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
+from garim.doctor import doctor
+from garim.errors import (
+    DatasetError,
+    Failure,
+    FormatError,
+    GarimError,
+    ModelError,
+    PictureError,
+    PlanError,
+    SettingsError,
+)
+from garim.evaluation import evaluate
+from garim.extraction import ExtractSettings, extract
+from garim.models.classifier import Classifier
+from garim.models.classifier import load as load_model
+from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
+from garim.plan import load as load_plan
+from garim.report import contact_sheet
+from garim.training import TrainSettings, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ApplySettings",
+    "Box",
+    "Classifier",
+    "Dataset",
+    "DatasetError",
+    "Edit",
+    "ExtractSettings",
+    "Failure",
+    "FormatError",
+    "GarimError",
+    "ModelError",
+    "PictureError",
+    "Plan",
+    "PlanError",
+    "Selection",
+    "SettingsError",
+    "SplitSettings",
+    "TrainSettings",
+    "apply",
+    "contact_sheet",
+    "dataset_of",
+    "doctor",
+    "evaluate",
+    "extract",
+    "load_model",
+    "load_plan",
+    "read",
+    "split",
+    "train",
+    "undo",
+    "write",
+]

@@ -1,0 +1,235 @@
+"""``garim extract``: one proposed box per picture and label, as a plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from garim import files, pictures
+from garim.boxes import Box
+from garim.dataset import Dataset
+from garim.errors import Failure, ModelError, PictureError, PlanError
+from garim.extraction.methods import Method, Proposal, Task
+from garim.extraction.self_extraction import document, self_extraction
+from garim.extraction.settings import ExtractSettings
+from garim.formats.rows import Row
+from garim.models.classifier import Classifier
+from garim.pictures import Decoded
+from garim.plan import Edit, Plan
+from garim.plan.edits import parse_line, to_line
+from garim.streaming import chunks, stream, track
+
+METHODS: dict[str, Callable[[int, Sequence[str], ExtractSettings], Method]] = {
+    "self": self_extraction,  # windows of each extent, each looked at once
+    "document": document,  # as the document has it: both copies, whole pixels
+}
+"""Every extraction method by its name: built from input size, classes and settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """A plan of boxes and how it went."""
+
+    plan: Plan
+    path: Path | None
+    seconds: float
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Pictures that could not be looked at."""
+        return self.plan.failures
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the result as it stands in ``--json``."""
+        kept = [e for e in self.plan.edits if e.edit == "keep" and e.error is None]
+        no_box = sum(e.score_after is None for e in kept)
+        return {
+            "pictures": len(self.plan),
+            "proposed": self.plan.counts().get("crop", 0),
+            "unchanged": len(kept) - no_box,
+            "no_box": no_box,
+            "failed": [failure.to_dict() for failure in self.failures],
+            "seconds": round(self.seconds, 2),
+            "plan": str(self.path) if self.path else None,
+        }
+
+
+def extract(
+    dataset: Dataset,
+    classifier: Classifier,
+    settings: ExtractSettings | None = None,
+    out: Path | str | None = None,
+) -> Extracted:
+    """Find the labelled object in every picture and propose its box as a crop.
+
+    Pictures stream through with bounded memory. With ``out`` the plan is written as it is made;
+    run again after an interruption, the pictures that are done are not looked at again.
+
+    Args:
+        dataset: pictures with labels; list a picture once per label to have each extracted.
+        classifier: scores crops; its folds judge the pictures that it was trained on.
+        settings: method, grid, rounds.
+        out: file of the plan.
+
+    Raises:
+        SettingsError: settings that cannot work.
+        ModelError: the model knows none of the dataset's classes.
+        PlanError: ``out`` holds the unfinished plan of another run.
+    """
+    started = time.perf_counter()
+    chosen = settings or ExtractSettings()
+    chosen.check(tuple(METHODS))
+    if not set(classifier.classes) & set(dataset.classes):
+        raise ModelError(
+            f"the model knows {', '.join(classifier.classes)}, but the dataset has "
+            f"{', '.join(dataset.classes) or 'no labels'}; choose a model that was trained on them"
+        )
+    header = _header(dataset, classifier, chosen)
+    path = None if out is None else Path(out)
+    with _Lines(path, header) as lines:
+        todo = dataset.rows[len(lines.edits) :]
+        method = METHODS[chosen.method](classifier.card.size, classifier.classes, chosen)
+        for edit in _edits(dataset, todo, classifier, method, chosen):
+            lines.add(edit)
+    seconds = time.perf_counter() - started
+    plan = Plan(**{**header, "dataset": Path(header["dataset"])},
+                edits=tuple(lines.edits), seconds=round(seconds, 2))  # fmt: skip
+    if path is not None:
+        plan.save(path)
+        lines.remove()
+    return Extracted(plan=plan, path=path, seconds=seconds)
+
+
+def _header(dataset: Dataset, classifier: Classifier, settings: ExtractSettings) -> dict[str, Any]:
+    return {
+        "dataset": str(dataset.origin.resolve()),
+        "selection": asdict(dataset.selection),
+        "method": settings.method,
+        "settings": asdict(settings),
+        "model": classifier.digest(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    picture: Decoded
+    digest: str
+
+
+def _edits(
+    dataset: Dataset,
+    rows: Sequence[Row],
+    classifier: Classifier,
+    method: Method,
+    settings: ExtractSettings,
+) -> Iterator[Edit]:
+    number = {name: index for index, name in enumerate(classifier.classes)}
+
+    def opened(row: Row) -> _Opened:
+        if row.label not in number:
+            raise PictureError(row.file_name, _unknown(row.label))
+        path = dataset.path(row)
+        picture = pictures.open_picture(path, at_least=method.decodes_at_least)
+        return _Opened(picture, files.digest(path))
+
+    def task(row: Row, one: _Opened) -> Task:
+        judge = classifier.unbiased(one.digest) if settings.out_of_fold else classifier
+        return Task(picture=one.picture, label=number[row.label or ""], scorer=judge.scores)
+
+    streamed = track(stream(opened, rows), "Extracting", len(rows))
+    model = classifier.digest()
+    for part in chunks(streamed, method.pictures_at_once):
+        good = [(row, one) for row, one in part if isinstance(one, _Opened)]
+        proposals = iter(method([task(row, one) for row, one in good]) if good else [])
+        for row, one in part:
+            if isinstance(one, _Opened):
+                yield _edit(row, one, next(proposals), model)
+            else:
+                yield Edit(
+                    picture=row.file_name, edit="keep", label=row.label, split=row.split,
+                    error=one.reason,
+                )  # fmt: skip
+
+
+def _unknown(label: str | None) -> str:
+    if label is None:
+        return "has no label"
+    return f"its label {label!r} is not one of the model's classes"
+
+
+def _edit(row: Row, opened: _Opened, proposal: Proposal, model: str) -> Edit:
+    changed = proposal.changed and proposal.box is not None
+    return Edit(
+        picture=row.file_name,
+        edit="crop" if changed else "keep",
+        label=row.label,
+        split=row.split,
+        digest=opened.digest,
+        size=opened.picture.size,
+        box=_snapped(proposal.box, opened.picture.size) if changed else None,
+        reason=proposal.reason,
+        score_before=proposal.score_before,
+        score_after=None if proposal.box is None else proposal.score_after,
+        model=model,
+        history=proposal.history,
+    )
+
+
+def _snapped(box: Box | None, size: tuple[int, int]) -> Box | None:
+    return None if box is None else box.rounded().clip(*size)
+
+
+class _Lines:
+    """The plan while it is made: a line is flushed as soon as it is known."""
+
+    def __init__(self, out: Path | None, header: dict[str, Any]) -> None:
+        self.path = None if out is None else out.with_name(out.name + ".partial")
+        self.header = header
+        self.edits: list[Edit] = []
+
+    def __enter__(self) -> _Lines:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            whole = self._earlier() if self.path.exists() else []
+            self._stream = self.path.open("w", encoding="utf-8")
+            self._write([to_line(self.header), *whole])
+        return self
+
+    def _earlier(self) -> list[str]:
+        assert self.path is not None
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if not lines:
+            return []
+        if not lines[0].endswith("\n") or json.loads(lines[0]) != json.loads(to_line(self.header)):
+            raise PlanError(
+                f"{self.path}: is the unfinished plan of another model, dataset or settings; "
+                "finish that run, delete the file, or give another with --out"
+            )
+        whole = [line for line in lines[1:] if line.endswith("\n")]
+        self.edits = [parse_line(line, str(self.path)) for line in whole]
+        return whole
+
+    def add(self, edit: Edit) -> None:
+        """Take one more line."""
+        self.edits.append(edit)
+        if self.path is not None:
+            self._write([to_line(edit.to_dict())])
+
+    def _write(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(lines)
+        self._stream.flush()
+
+    def __exit__(self, *exc: object) -> None:
+        if self.path is not None:
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+
+    def remove(self) -> None:
+        """Remove the partial file: the whole one is saved."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

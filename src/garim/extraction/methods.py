@@ -1,0 +1,53 @@
+"""What every extraction method takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from garim.boxes import Box
+from garim.models.classifier import Scores
+from garim.pictures import Decoded, Pixels
+from garim.plan import Round
+
+Scorer = Callable[[Pixels], Scores]
+"""Crops, RGB uint8 of shape ``(n, size, size, 3)``, to class scores ``(n, classes)``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One picture under one label."""
+
+    picture: Decoded
+    label: int
+    """Class number."""
+    scorer: Scorer
+    """Judges this picture's crops; several tasks may share one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a method found for a task."""
+
+    box: Box | None
+    """The labelled object, in pixels of the original; None when it was not found."""
+    changed: bool
+    """Whether the box differs from the whole picture."""
+    score_before: float
+    """Score of the label on the whole picture, 0 to 1."""
+    score_after: float
+    """Score of the label on the box, 0 to 1; that of the whole picture when there is no box."""
+    reason: str
+    history: tuple[Round, ...] = ()
+
+
+class Method(Protocol):
+    """An extraction method, ready to work."""
+
+    decodes_at_least: int | None
+    """Pixels a side that the method needs; None for the full picture."""
+    pictures_at_once: int
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+        """Look for the labelled object in each task; one proposal each, in order."""

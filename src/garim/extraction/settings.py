@@ -1,0 +1,50 @@
+"""How boxes are looked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from garim.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractSettings:
+    """Settings of an extraction."""
+
+    method: str = "self"
+    """How the labelled object is found: `self` or `document` (the original procedure)."""
+    grid: int = 9
+    """N: cells per side of the grid that windows are cut from."""
+    kernel: int = 5
+    """K: cells per side of a window, at least 1 and below N."""
+    rounds: int = 3
+    """Most rounds; each starts from the box of the round before, and stops when nothing changes."""
+    skip_above: float | None = None
+    """Leave pictures alone whose label already scores at least this much (the document: 0.95)."""
+    out_of_fold: bool = True
+    """Judge training pictures by the fold that has not seen them, where the model has folds."""
+    batch: int = 256
+    """Crops that go through the network at once."""
+
+    def check(self, methods: tuple[str, ...]) -> None:
+        """Raise a SettingsError with everything that cannot work."""
+        problems = []
+        if self.method not in methods:
+            problems.append(f"there is no method {self.method!r}; known: {', '.join(methods)}")
+        if not 1 <= self.kernel < self.grid:
+            problems.append(
+                "the kernel K must be at least 1 and below the grid N, "
+                f"not K={self.kernel} and N={self.grid}"
+            )
+        if self.method == "document" and not (self.grid % 2 and self.kernel % 2):
+            problems.append(
+                f"the document allows odd N and K only, not N={self.grid} and K={self.kernel}"
+            )
+        if self.rounds < 1:
+            problems.append(f"rounds must be at least 1, not {self.rounds}")
+        if self.batch < 1:
+            problems.append(f"batch must be at least 1, not {self.batch}")
+        if self.skip_above is not None and not 0 < self.skip_above <= 1:
+            problems.append(f"skip_above must be above 0 and at most 1, not {self.skip_above}")
+        if problems:
+            raise SettingsError(problems)

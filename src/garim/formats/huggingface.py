@@ -1,0 +1,242 @@
+"""Hugging Face ImageFolder with metadata: what Garim itself writes.
+
+Pictures stand as ``<split>/<label>/<file>``; one ``metadata.jsonl`` (or ``metadata.parquet``) per
+split's folder, or in the root where there is no split, says per picture ``file_name`` (relative to
+the metadata file), ``label``, ``objects: {bbox: [[x, y, width, height]], category: [name]}`` in
+pixels, ``mask_file_name``, ``source``, ``source_box`` and ``edits``. Keys that no row needs are
+left out. ``datasets.load_dataset("imagefolder", data_dir=…)`` loads it. Everything in a row is
+held except the picture's size.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from garim import files
+from garim.boxes import Box
+from garim.errors import Failure, FormatError
+from garim.formats import labels, placing
+from garim.formats.folder import METADATA_FILES, row_of, strays_of
+from garim.formats.rows import SPLITS, Contents, Object, Row
+from garim.formats.tree import Finder, folders_in, is_ignored, walk
+from garim.streaming import stream, track
+
+MASKS = "_masks"
+"""Folder beside the classes that masks are written to."""
+
+_ONLY_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
+_LINES_THAT_SHOW_TYPES = 1000
+_SCHEMA: dict[str, Any] = {
+    "file_name": pl.String,
+    "label": pl.String,
+    "objects": pl.Struct({"bbox": pl.List(pl.List(pl.Float64)), "category": pl.List(pl.String)}),
+    "mask_file_name": pl.String,
+    "source": pl.String,
+    "source_box": pl.List(pl.Float64),
+    "edits": pl.List(pl.String),
+}
+
+
+def detect(path: Path) -> bool:
+    """Accept a folder with a metadata file in it or in a split's folder."""
+    splits = [one for one in folders_in(path) if one.name.lower() in SPLITS]
+    return any((folder / name).is_file() for folder in (path, *splits) for name in METADATA_FILES)
+
+
+def read(path: Path) -> tuple[Path, Contents]:
+    """Read metadata files at any depth; pictures that none lists are read as class folders.
+
+    Raises:
+        FormatError: a metadata file cannot be read at all.
+    """
+    if not path.is_dir():
+        raise FormatError(f"{path}: expected a Hugging Face ImageFolder, but it is a file")
+    tree, finder = walk(path), Finder(path)
+    failures, rows = list(tree.failures), list[Row]()
+    for name in tree.others:
+        if PurePosixPath(name).name in METADATA_FILES:
+            for line, values in _entries(path, name, failures):
+                row = _row(values, PurePosixPath(name).parent, f"{name}:{line}", finder)
+                rows.append(row) if isinstance(row, Row) else failures.append(row)
+    listed = {row.file_name for row in rows} | {row.mask_file_name for row in rows}
+    rows += [row_of(name) for name in tree.pictures if name not in listed]
+    return path, Contents(
+        rows=placing.in_order(rows),
+        classes=labels.read_order(path, labels.in_rows(rows)),
+        failures=tuple(failures),
+        strays=strays_of(tree),
+    )
+
+
+def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[int, Any]]:
+    if name.endswith(".parquet"):
+        try:
+            table = pl.read_parquet(root / name)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise FormatError(f"{root / name}: is not a Parquet file: {error}") from error
+        yield from enumerate(table.iter_rows(named=True), start=1)
+        return
+    # Not splitlines(): JSON may hold other line separators of Unicode.
+    for number, line in enumerate(labels.read_text(root / name).split("\n"), start=1):
+        try:
+            if line.strip():
+                yield number, json.loads(line)
+        except ValueError as error:
+            failures.append(Failure(f"{name}:{number}", f"is not a line of JSON: {error}"))
+
+
+def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row | Failure:
+    if not isinstance(values, dict) or not isinstance(values.get("file_name"), str):
+        return Failure(place, "expected an object with a 'file_name'")
+    found = finder.find(values["file_name"], place, (folder.as_posix(),))
+    if isinstance(found, Failure):
+        return found
+    row = row_of(found)
+    mask = values.get("mask_file_name")
+    if mask is not None:
+        mask = finder.find(str(mask), place, (folder.as_posix(),))
+        if isinstance(mask, Failure):
+            return replace(mask, picture=found, error=f"its mask is {mask.error}")
+    try:
+        return replace(
+            row,
+            label=labels.clean(values["label"]) if "label" in values else row.label,
+            objects=tuple(_objects(values.get("objects"))),
+            mask_file_name=mask,
+            source=values.get("source") or None,
+            source_box=Box.from_xywh(values["source_box"]) if values.get("source_box") else None,
+            edits=tuple(str(edit) for edit in values.get("edits") or ()),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return Failure(place, f"{found}: {type(error).__name__}: {error}; expected {_EXPECTED}")
+
+
+_EXPECTED = "objects: {bbox: [[x, y, width, height], …], category: [name, …]}"
+
+
+def _objects(value: Any) -> Iterator[Object]:
+    if isinstance(value, list):  # a list of structs instead of a struct of lists
+        pairs = [(one["category"], one["bbox"]) for one in value]
+    elif value:
+        categories = value["category"] if "category" in value else value["categories"]
+        pairs = list(zip(categories or (), value["bbox"] or (), strict=True))
+    else:
+        pairs = []
+    for category, bbox in pairs:
+        label = labels.clean(category)
+        if label is None:
+            raise ValueError("a box without a category")
+        yield Object(label, _box(bbox))
+
+
+def _box(bbox: Sequence[float]) -> Box:
+    if len(bbox) != 4:
+        raise ValueError(f"a box of {len(bbox)} numbers")
+    return Box.from_xywh(bbox)
+
+
+Put = Callable[[Row, Path], bool]
+"""Writes the picture of a row to a file; False leaves the row out."""
+
+
+def write(contents: Contents, root: Path, target: Path, put: Put | None = None) -> None:
+    """Write pictures, masks, metadata and, when the classes are not sorted, ``classes.txt``.
+
+    Metadata is JSON Lines, except where a split has no value in a column that another split
+    fills: then it is Parquet, which states the columns' types, for ``datasets`` wants them equal.
+
+    Args:
+        contents: rows and classes.
+        root: folder that the rows' file names are relative to.
+        target: folder to write to.
+        put: writes a row's picture, perhaps edited, and is called from threads; by default it is
+            copied.
+
+    Raises:
+        FormatError: a split other than train, validation and test.
+        DatasetError: a picture cannot be copied.
+    """
+    placing.check_splits(contents.rows, "huggingface")
+    rows = placing.in_order(contents.rows)
+    names = placing.place(rows, _target_of)
+    jobs = [(row, target / name) for row, name in zip(rows, names, strict=True)]
+    make = put or (lambda row, path: placing.copy(root, row.file_name, path))
+    made = track(stream(lambda job: make(*job), jobs), "Writing", len(jobs))
+    kept = [index for index, (_, result) in enumerate(made) if result]
+    rows, names = tuple(rows[i] for i in kept), [names[i] for i in kept]
+    masks = _copy_masks(rows, root, target)
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
+        lines[row.split or ""].append(_line(row, name, masks.get(index)))
+    _write_metadata(target, lines)
+    labels.write_order(target, contents.classes, labels.in_rows(rows))
+
+
+def _target_of(row: Row) -> str:
+    parts = (row.split, _folder_of(row), placing.file_part(row))
+    return "/".join(part for part in parts if part)
+
+
+def _folder_of(row: Row) -> str | None:
+    if row.label is None:
+        return None
+    name = _ONLY_IN_FILE_NAMES.sub("_", row.label)
+    reserved = is_ignored(name) or name == MASKS or (row.split is None and name.lower() in SPLITS)
+    return f"_{name}" if reserved else name
+
+
+def _copy_masks(rows: Iterable[Row], root: Path, target: Path) -> dict[int, str]:
+    """Copy the masks and give each row's mask by the row's index."""
+    masked = [(index, row) for index, row in enumerate(rows) if row.mask_file_name]
+    wanted = [replace(row, file_name=row.mask_file_name or "") for _, row in masked]
+    names = placing.place(
+        wanted, lambda row: "/".join(filter(None, (row.split, MASKS, placing.file_part(row))))
+    )
+    for row, name in zip(wanted, names, strict=True):
+        placing.copy(root, row.file_name, target / name)
+    return {index: name for (index, _), name in zip(masked, names, strict=True)}
+
+
+def _line(row: Row, name: str, mask: str | None) -> dict[str, Any]:
+    folder = row.split or "."
+    boxes = [[float(v) for v in one.box.xywh()] for one in row.objects]
+    return {
+        "file_name": PurePosixPath(name).relative_to(folder).as_posix(),
+        "label": row.label,
+        "objects": {"bbox": boxes, "category": [one.label for one in row.objects]},
+        "mask_file_name": PurePosixPath(mask).relative_to(folder).as_posix() if mask else None,
+        "source": row.source,
+        "source_box": [float(v) for v in row.source_box.xywh()] if row.source_box else None,
+        "edits": list(row.edits),
+    }
+
+
+def _write_metadata(target: Path, lines: dict[str, list[dict[str, Any]]]) -> None:
+    every = [line for several in lines.values() for line in several]
+    used = [key for key in _SCHEMA if any(_is_filled(line[key]) for line in every)]
+    as_text = all(
+        any(_is_filled(line[key]) for line in several[:_LINES_THAT_SHOW_TYPES])
+        for several in lines.values()
+        for key in used
+    )
+    for split, several in lines.items():
+        kept = [{key: line[key] for key in used} for line in several]
+        if as_text:
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            files.write_text(target / split / "metadata.jsonl", text)
+        else:
+            schema = {key: _SCHEMA[key] for key in used}
+            with files.replacing(target / split / "metadata.parquet") as temporary:
+                pl.DataFrame(kept, schema=schema).write_parquet(temporary)
+
+
+def _is_filled(value: Any) -> bool:
+    return bool(value["bbox"] if isinstance(value, dict) else value)

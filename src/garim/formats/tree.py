@@ -1,0 +1,203 @@
+"""Walking a dataset's folders, what their names mean, and finding a listed picture on the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from garim import files, pictures
+from garim.errors import Failure
+from garim.formats import labels
+from garim.formats.rows import SPLITS
+
+_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Files under a folder, relative to it, sorted; hidden ones and system litter left out."""
+
+    pictures: tuple[str, ...]
+    others: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    """Folders that cannot be read, and files whose names are no Unicode."""
+
+
+def is_ignored(name: str) -> bool:
+    """Tell whether a file or folder is hidden, or the litter of an operating system."""
+    return name.startswith(".") or name.lower() in _IGNORED
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """List the visible folders directly in a folder, sorted; none if it cannot be read."""
+    try:
+        return sorted(one for one in folder.iterdir() if not is_ignored(one.name) and one.is_dir())
+    except OSError:
+        return []
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """List the visible files directly in a folder that have one of the (lower case) suffixes."""
+    try:
+        visible = [one for one in folder.iterdir() if not is_ignored(one.name)]
+    except OSError:
+        return []
+    return sorted(one for one in visible if one.suffix.lower() in suffixes and one.is_file())
+
+
+def split_and_label(file_name: str) -> tuple[str | None, str | None]:
+    """Say what the folders of a file mean: the first that names a split, and the nearest other.
+
+    >>> split_and_label("Pokemon/train/dog/a.jpg")
+    ('train', 'dog')
+    >>> split_and_label("dog/val/a.jpg")
+    ('validation', 'dog')
+    >>> split_and_label("a.jpg")
+    (None, None)
+    """
+    folders = list(PurePosixPath(file_name).parts[:-1])
+    for index, name in enumerate(folders):
+        split = SPLITS.get(name.lower())
+        if split:
+            del folders[index]
+            return split, labels.clean(folders[-1]) if folders else None
+    return None, labels.clean(folders[-1]) if folders else None
+
+
+def walk(root: Path) -> Tree:
+    """List the files under a folder. Links are followed, but never back into a folder above."""
+    found: list[str] = []
+    others: list[str] = []
+    failures: list[Failure] = []
+
+    def unreadable(error: OSError) -> None:
+        name = _relative(Path(error.filename or root), root)
+        failures.append(Failure(_printable(name), f"cannot be read: {error.strerror or error}"))
+
+    for folder, names in _folders(root, unreadable):
+        prefix = "" if folder == root else f"{_relative(folder, root)}/"
+        for name in names:
+            relative = prefix + name
+            if not _is_unicode(relative):
+                failures.append(Failure(_printable(relative), _why_no_unicode(relative)))
+            else:
+                (found if _holds_picture(folder / name) else others).append(relative)
+    return Tree(tuple(sorted(found)), tuple(sorted(others)), tuple(failures))
+
+
+def _folders(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str]]]:
+    real = {root: root.resolve()}
+    above: dict[Path, frozenset[Path]] = {root: frozenset({real[root]})}
+    for name, folders, names in os.walk(root, followlinks=True, onerror=unreadable):
+        here = Path(name)
+        real_here, above_here = real.pop(here), above.pop(here)
+        entered = []
+        for one in sorted(folders):
+            path = here / one
+            target = path.resolve() if path.is_symlink() else real_here / one
+            if not (is_ignored(one) or target in above_here or real_here.is_relative_to(target)):
+                entered.append(one)
+                real[path], above[path] = target, above_here | {target}
+        folders[:] = entered
+        yield here, [one for one in names if not is_ignored(one)]
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _holds_picture(path: Path) -> bool:
+    try:
+        special = not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a link to nothing: a picture by its name, to be reported as broken
+        special = False
+    return not special and pictures.is_picture(path)
+
+
+def _is_unicode(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _why_no_unicode(name: str) -> str:
+    reason = "its name is not valid UTF-8; rename it"
+    try:
+        return f"{reason}, perhaps to {os.fsencode(name).decode('cp949')!r}"
+    except UnicodeDecodeError:
+        return reason
+
+
+class Finder:
+    """Finds listed pictures under a root, whichever Unicode form their names were listed in."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._names: dict[str, dict[str, str]] = {}
+
+    def find(self, name: str, listed_in: str, folders: Sequence[str] = ("",)) -> str | Failure:
+        """Find a picture.
+
+        Args:
+            name: as listed; ``\\`` is tried as ``/`` too.
+            listed_in: the file, and perhaps line, that lists it; for the failure.
+            folders: folders under the root to look in, in this order.
+
+        Returns:
+            Its name relative to the root, spelled as on the disk, or why there is none: it is
+            not there, or the name leads outside the root.
+        """
+        inside = self._inside(name)
+        if inside is None:
+            reason = "leads outside the dataset; list it relative to the dataset's folder"
+            return Failure(name, f"listed in {listed_in} but {reason}")
+        for folder in folders:
+            for spelling in dict.fromkeys((inside, inside.replace("\\", "/"), inside.strip())):
+                found = self._spelled(PurePosixPath(folder, spelling))
+                if found is not None:
+                    return found
+        return Failure(name, f"listed in {listed_in} but not on disk")
+
+    def _inside(self, name: str) -> str | None:
+        if name.startswith("/"):
+            path = Path(name)
+            if not path.is_relative_to(self.root.absolute()):
+                return None
+            name = path.relative_to(self.root.absolute()).as_posix()
+        parts = name.replace("\\", "/").split("/")
+        outside = ".." in parts or name.startswith("\\") or _DRIVE.match(name)
+        return None if outside or not _is_unicode(name) else name
+
+    def _spelled(self, path: PurePosixPath) -> str | None:
+        if _is_file(self.root / path):
+            return path.as_posix()
+        here = PurePosixPath()
+        for part in path.parts:
+            actual = self._listing(here.as_posix()).get(files.nfc(part))
+            if actual is None:
+                return None
+            here /= actual
+        return here.as_posix() if _is_file(self.root / here) else None
+
+    def _listing(self, folder: str) -> dict[str, str]:
+        if folder not in self._names:
+            try:
+                names = sorted(one.name for one in (self.root / folder).iterdir())
+            except OSError:
+                names = []
+            self._names[folder] = {files.nfc(name): name for name in names}
+        return self._names[folder]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the disk
+        return False

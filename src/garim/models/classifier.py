@@ -1,0 +1,219 @@
+"""A trained classifier: a folder that says all it takes to use it.
+
+``config.json`` follows timm's own layout, with what Garim adds under the key ``garim``, and the
+weights are ``model.safetensors``; so ``timm.create_model("local-dir:FOLDER", pretrained=True)``
+opens the same network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from garim import files
+from garim.errors import ModelError
+from garim.models.networks import create
+from garim.pictures import Pixels
+
+VERSION = 1
+
+Scores = NDArray[np.float32]
+"""Class probabilities, shape ``(n, classes)``; each row sums to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a classifier's folder says about it."""
+
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+    """More arguments for the network's builder."""
+    classes: tuple[str, ...]
+    size: int
+    """Side of the square input in pixels; pictures are resized to it without keeping aspect."""
+    mean: tuple[float, float, float]
+    """Subtracted per channel (RGB) from values 0 to 1."""
+    std: tuple[float, float, float]
+    """Divided by, per channel, after that."""
+    weights_licence: str = "unknown"
+    """Licence of the starting weights."""
+    dataset: str = ""
+    """Fingerprint of the dataset that it was trained on."""
+    trained: dict[str, Any] = field(default_factory=dict)
+    """Settings of the training."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Figures on the validation split."""
+    folds: int = 0
+    """Networks under ``folds/`` that have each not seen one part of the training pictures."""
+    fold_of: dict[str, int] = field(default_factory=dict)
+    """Digest of each training picture → the fold whose network has not seen it."""
+
+
+def normalised(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Turn RGB pictures, uint8 ``(n, height, width, 3)``, into float ``(n, 3, height, width)``.
+
+    The result is laid out channels-last, which convolutions on a CPU and on tensor cores prefer.
+    """
+    values = batch.float().div_(255.0)
+    centre = torch.tensor(mean, device=batch.device)
+    return values.sub_(centre).div_(torch.tensor(std, device=batch.device)).permute(0, 3, 1, 2)
+
+
+class Classifier:
+    """A network with its classes and its input, ready to score pictures."""
+
+    def __init__(self, network: nn.Module, card: Card, folds: Sequence[Classifier] = ()) -> None:
+        self.network = network.eval()
+        self.card = card
+        self.folds = tuple(folds)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the scores."""
+        return self.card.classes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: str | torch.device) -> Classifier:
+        """Move the network, and those of its folds, to a device."""
+        self.network.to(device)
+        for fold in self.folds:
+            fold.to(device)
+        return self
+
+    def scores(self, batch: Pixels, batch_size: int = 64) -> Scores:
+        """Score RGB pictures, uint8 of shape ``(n, size, size, 3)``: shape ``(n, classes)``."""
+        if not len(batch):
+            return np.zeros((0, len(self.classes)), np.float32)
+        tensor = torch.from_numpy(np.ascontiguousarray(batch))
+        with torch.inference_mode():
+            parts = [
+                self.network(normalised(part.to(self.device), self.card.mean, self.card.std))
+                .float()
+                .softmax(dim=1)
+                for part in torch.split(tensor, batch_size)
+            ]
+        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+
+    def unbiased(self, digest: str) -> Classifier:
+        """Give the network that has not seen a picture in training: its fold's, or this one."""
+        fold = self.card.fold_of.get(digest)
+        return self.folds[fold] if fold is not None and self.folds else self
+
+    def digest(self) -> str:
+        """Name the classifier by its weights, classes and input."""
+        state = {n: t.cpu().numpy().tobytes().hex() for n, t in _head_state(self.network).items()}
+        return files.digest_of([state, asdict(self.card)])
+
+    def save(self, folder: Path | str) -> None:
+        """Write the classifier's folder; whole files only."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        state = {
+            name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()
+        }
+        with files.replacing(target / "model.safetensors") as temporary:
+            save_file(state, temporary, metadata={"format": "pt"})
+        for number, fold in enumerate(self.folds):
+            fold.save(target / "folds" / str(number))
+        files.write_json(target / "config.json", _to_config(self.card, self.network))
+
+
+def load(folder: Path | str) -> Classifier:
+    """Open a classifier's folder; nothing in it is executed.
+
+    Raises:
+        ModelError: no folder of a classifier, or a part of it is broken.
+    """
+    source = Path(folder)
+    card = read_card(source)
+    network = create(card.architecture, len(card.classes), card.options)
+    try:
+        network.load_state_dict(load_file(source / "model.safetensors"))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"{source / 'model.safetensors'}: does not fit: {error}") from error
+    folds = [load(source / "folds" / str(number)) for number in range(card.folds)]
+    return Classifier(network, card, folds)
+
+
+def read_card(folder: Path) -> Card:
+    """Read what a classifier's folder says about it.
+
+    Raises:
+        ModelError: no ``config.json``, or it does not describe a classifier.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: is no folder of a trained model: {error}") from error
+    try:
+        ours, given = config["garim"], config["pretrained_cfg"]
+        return Card(
+            architecture=config["architecture"],
+            options=config.get("model_args") or {},
+            classes=tuple(ours["classes"]),
+            size=int(given["input_size"][-1]),
+            mean=tuple(given["mean"]),
+            std=tuple(given["std"]),
+            weights_licence=ours.get("weights_licence", "unknown"),
+            dataset=ours.get("dataset", ""),
+            trained=ours.get("trained") or {},
+            metrics=ours.get("metrics") or {},
+            folds=int(ours.get("folds") or 0),
+            fold_of=ours.get("fold_of") or {},
+        )
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ModelError(f"{path}: does not describe a Garim classifier: {error!r}") from error
+
+
+def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
+    known = getattr(network, "pretrained_cfg", None) or {}
+    return {
+        "architecture": card.architecture,
+        "num_classes": len(card.classes),
+        "num_features": getattr(network, "num_features", None),
+        "pretrained_cfg": {
+            "input_size": [3, card.size, card.size],
+            "mean": list(card.mean),
+            "std": list(card.std),
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+            "crop_mode": "squash",
+            "num_classes": len(card.classes),
+            "first_conv": known.get("first_conv"),
+            "classifier": known.get("classifier"),
+            "label_names": list(card.classes),
+        },
+        "model_args": card.options,
+        "garim": {
+            "version": VERSION,
+            "task": "classify",
+            "classes": list(card.classes),
+            "weights_licence": card.weights_licence,
+            "dataset": card.dataset,
+            "trained": card.trained,
+            "metrics": card.metrics,
+            "folds": card.folds,
+            "fold_of": card.fold_of,
+        },
+    }
+
+
+def _head_state(network: nn.Module) -> dict[str, Tensor]:
+    """The last layer's tensors, which no two trainings share; hashing all would take seconds."""
+    head: nn.Module = network.get_classifier()  # type: ignore[operator]
+    return dict(head.state_dict())

@@ -1,0 +1,73 @@
+"""Networks: every timm network by its name, and ours.
+
+To add one: write a file with the module, its ``default_cfgs`` and its builder function (timm's
+contract: ``forward_features``, ``forward_head``, ``get_classifier``, ``reset_classifier``), and a
+line in ``OURS``. It then trains, saves, loads and opens with ``timm.create_model`` like the rest.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import timm
+from timm.models import register_model
+from torch import Tensor, nn
+
+from garim.errors import ModelError
+from garim.models.networks.flatten_mlp import FlattenMLP, flatten_mlp
+from garim.models.networks.small_cnn import small_cnn
+
+OURS: dict[str, Callable[..., nn.Module]] = {
+    "small_cnn": small_cnn,  # four stages, from scratch, for small pictures
+    "flatten_mlp": flatten_mlp,  # any timm backbone, flattened, two dense layers
+}
+"""Our own networks, by the name that timm knows them by."""
+
+for _builder in OURS.values():
+    register_model(_builder)
+
+
+def create(name: str, num_classes: int, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """Build a network with random weights.
+
+    Args:
+        name: a timm name such as ``mobilenetv2_100``, or one of ``OURS``.
+        num_classes: classes of the last layer.
+        options: more arguments for the network, such as ``{"pad_type": "same"}``.
+
+    Raises:
+        ModelError: no such network (the nearest names are given), or it refuses an option.
+    """
+    check_name(name)
+    try:
+        network: nn.Module = timm.create_model(name, num_classes=num_classes, **(options or {}))
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise ModelError(f"network {name!r} with options {dict(options or {})}: {error}") from error
+    return network
+
+
+def check_name(name: str) -> None:
+    """Raise a ModelError with the nearest names if there is no such network."""
+    if not timm.is_model(name.split(".", maxsplit=1)[0]):
+        near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ModelError(
+            f"there is no network {name!r}{hint} `garim doctor --networks` lists all names."
+        )
+
+
+def frozen_part(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Give the part before the head: pictures ``(n, 3, h, w)`` in, features ``(n, …)`` out."""
+    if isinstance(network, FlattenMLP):
+        return lambda x: network.forward_features(x).flatten(1)
+    return lambda x: network.forward_head(network.forward_features(x), pre_logits=True)  # type: ignore[operator]
+
+
+def trained_part(network: nn.Module) -> nn.Module:
+    """Give the head: features of ``frozen_part`` in, class scores ``(n, classes)`` out."""
+    if isinstance(network, FlattenMLP):
+        return nn.Sequential(network.hidden, network.act, network.drop, network.classifier)
+    rate = float(getattr(network, "drop_rate", 0.0) or 0.0)
+    return nn.Sequential(nn.Dropout(rate), network.get_classifier())  # type: ignore[operator]

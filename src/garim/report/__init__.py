@@ -1,0 +1,24 @@
+"""What people look at: sheets, charts, pages."""
+
+from garim.report.reports import (
+    dataset_sheet,
+    demo_report,
+    evaluation_report,
+    extraction_report,
+    localization_page,
+    training_report,
+)
+from garim.report.sheet import Sheet, before_after, contact_sheet, rounds_sheet
+
+__all__ = [
+    "Sheet",
+    "before_after",
+    "contact_sheet",
+    "dataset_sheet",
+    "demo_report",
+    "evaluation_report",
+    "extraction_report",
+    "localization_page",
+    "rounds_sheet",
+    "training_report",
+]

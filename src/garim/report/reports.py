@@ -1,0 +1,294 @@
+"""The reports: what each verb leaves for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from PIL import Image
+
+from garim import pictures
+from garim.boxes import Box
+from garim.dataset import Dataset
+from garim.errors import PictureError
+from garim.evaluation import ClassificationReport, LocalizationReport
+from garim.evaluation.evaluate import proposed_box
+from garim.plan import Edit, Plan
+from garim.report import charts
+from garim.report.page import (
+    Cell,
+    Chart,
+    Figure,
+    Figures,
+    Gallery,
+    Note,
+    Page,
+    Picture,
+    Section,
+    Table,
+    Tile,
+    WidePicture,
+    write_page,
+)
+from garim.report.sheet import LabelledBox, Sheet, contact_sheet, draw_boxes
+from garim.training import Trained
+
+SHOWN = 60
+"""Pictures in a gallery; the plan itself lists all."""
+
+SIDE = 240
+"""Longest side of a thumbnail in pixels."""
+
+_OUTCOMES: tuple[tuple[str, str, Callable[[Edit], bool]], ...] = (
+    ("Proposed crops", "Least certain first: look at these.", lambda e: e.edit == "crop"),
+    (
+        "Label not found",
+        "Neither the picture nor a part of it is predicted as its label: wrong labels gather here.",
+        lambda e: e.edit == "keep" and e.error is None and e.score_after is None,
+    ),
+    (
+        "Left as they are",
+        "No part shows the label better than the whole picture.",
+        lambda e: e.edit == "keep" and e.score_after is not None,
+    ),
+)
+
+
+def dataset_sheet(dataset: Dataset, *, columns: int, cell: int, boxes: bool) -> Sheet:
+    """Draw every picture of a dataset as a thumbnail, with its boxes when asked."""
+    number = dataset.class_index()
+    drawn: dict[Path, list[LabelledBox]] = {}
+    for row in dataset.rows if boxes else ():
+        drawn[dataset.path(row)] = [
+            LabelledBox(o.box, o.label, number.get(o.label, 0)) for o in row.objects
+        ]
+    paths = dict.fromkeys(dataset.path(row) for row in dataset.rows)
+    return contact_sheet(paths, columns=columns, cell=cell, boxes=drawn)
+
+
+def extraction_report(plan: Plan, dataset: Dataset, path: Path) -> Path:
+    """Write the page of an extraction: how many, how sure, and what is proposed, as pictures."""
+    counts = {name: sum(map(fits, plan.edits)) for name, _, fits in _OUTCOMES}
+    figures = [Figure("Pictures", len(plan), "one per picture and label")]
+    figures += [Figure(name, number) for name, number in counts.items()]
+    figures.append(Figure("Could not be opened", len(plan.failures)))
+    sections = [Section("What was found", (Figures(tuple(figures)), _by_class(plan)))]
+    for name, lead, fits in _OUTCOMES:
+        chosen = sorted(filter(fits, plan.edits), key=_certainty)
+        if chosen:
+            tiles = tuple(_edit_tile(edit, dataset) for edit in _spread(chosen, SHOWN))
+            note = f"{lead} {len(tiles)} of {len(chosen)} shown."
+            sections.append(Section(name, (Gallery(tiles),), note))
+    sections += _failed([(f.picture, f.error) for f in plan.failures])
+    lead = (
+        f"Method {plan.method}, on {dataset.origin.name}. Nothing is changed until it is applied."
+    )
+    write_page(Page("Self Extraction", lead, tuple(sections)), path)
+    return path
+
+
+def _certainty(edit: Edit) -> float:
+    return edit.score_after or edit.score_before or 0.0
+
+
+def _spread(edits: Sequence[Edit], most: int) -> list[Edit]:
+    """The first half of what is shown from the start, the rest evenly over the others."""
+    if len(edits) <= most:
+        return list(edits)
+    first, rest = list(edits[: most // 2]), edits[most // 2 :]
+    step = len(rest) / (most - len(first))
+    return first + [rest[int(i * step)] for i in range(most - len(first))]
+
+
+def _by_class(plan: Plan) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for label in sorted({edit.label or "" for edit in plan.edits}):
+        mine = [edit for edit in plan.edits if (edit.label or "") == label]
+        rows.append((label, len(mine), *(sum(map(fits, mine)) for _, _, fits in _OUTCOMES)))
+    return Table(("Class", "Pictures", *(name for name, _, _ in _OUTCOMES)), tuple(rows))
+
+
+def _edit_tile(edit: Edit, dataset: Dataset) -> Tile:
+    path = dataset.root / edit.picture
+    details = [("Why", edit.reason), ("File", edit.picture)]
+    details += [
+        (f"Round {r.round}", f"seen as {r.predicted}, score {r.score:.3f}") for r in edit.history
+    ]
+    found = edit.score_after is not None
+    return Tile(
+        _shown(path, edit.box, edit.label or ""),
+        caption=edit.label or "",
+        badge=f"{edit.score_before or 0:.2f} → {edit.score_after:.2f}" if found else "not found",
+        tone="good" if found else "bad",
+        details=tuple(details),
+    )
+
+
+def _shown(path: Path, box: Box | None, label: str) -> tuple[Picture, ...]:
+    """The picture with its box, and the crop beside it."""
+    try:
+        opened = pictures.open_picture(path, at_least=2 * SIDE)
+    except PictureError:
+        return (Picture.of(pictures.blank(SIDE), f"{path.name} cannot be opened"),)
+    small = opened.image.copy()
+    small.thumbnail((SIDE, SIDE))
+    if box is None:
+        return (Picture.of(small, f"{path.name}, {label}"),)
+    scale = small.width / opened.size[0], small.height / opened.size[1]
+    drawn = draw_boxes(small, [LabelledBox(box)], scale)
+    ratio = SIDE / max(box.width, box.height)
+    crop = opened.crop(box, (max(1, round(box.width * ratio)), max(1, round(box.height * ratio))))
+    return Picture.of(drawn, f"{path.name} with its box"), Picture.of(crop, f"the part: {label}")
+
+
+def _failed(failures: Sequence[tuple[str, str]]) -> list[Section]:
+    if not failures:
+        return []
+    table = Table(("Picture", "Reason"), tuple(failures))
+    return [Section("Could not be used", (table,), "The run went on without these.")]
+
+
+def evaluation_report(report: ClassificationReport, dataset: Dataset, folder: Path) -> Path:
+    """Write the page of a classifier's evaluation, and its confusion matrix as a picture."""
+    matrix = charts.confusion_picture(report.matrix, report.classes)
+    pictures.save(matrix, folder / "confusion_matrix.png")
+    figures = Figures((
+        Figure("Accuracy", report.accuracy, "share of pictures classified rightly"),
+        Figure("Macro F1", report.macro["f1"], "mean over classes, each counted the same"),
+        Figure("Calibration error", report.ece, "how far certainty is from being right; 0 is best"),
+        Figure("Majority baseline", report.majority_baseline, "always the most frequent class"),
+    ))  # fmt: skip
+    columns = ("Class", "Precision", "Recall", "F1", "Support")
+    rows: list[tuple[Cell, ...]] = [(c, *v.values()) for c, v in report.per_class.items()]
+    tiles = tuple(
+        Tile(
+            _shown(dataset.root / one.picture, None, one.label),
+            caption=f"{one.label}, seen as {one.predicted}",
+            badge=f"{one.score:.2f}",
+            tone="bad",
+            details=(("File", one.picture),),
+        )
+        for one in report.mistakes[:SHOWN]
+    )
+    wide = WidePicture(Picture.of(matrix, "Confusion matrix", side=900))
+    sections = [
+        Section("How good", (figures, Table(columns, tuple(rows)))),
+        Section("What is taken for what", (wide,), "Rows: the label. Columns: the prediction."),
+    ]
+    if tiles:
+        lead = f"The most certain first; {len(tiles)} of {len(report.mistakes)} shown."
+        sections.append(Section("Worst mistakes", (Gallery(tiles),), lead))
+    sections += _failed([(f.picture, f.error) for f in report.failures])
+    path = folder / "report.html"
+    lead = f"{report.pictures} pictures of {dataset.origin.name}."
+    write_page(Page("Evaluation", lead, tuple(sections)), path)
+    return path
+
+
+def localization_page(report: LocalizationReport, plan: Plan, dataset: Dataset, path: Path) -> Path:
+    """Write the page of a plan's boxes against true boxes, the worst first."""
+    figures = report.figures()
+    shown = Figures((
+        *(Figure(f"CorLoc at IoU {t}", v, "boxes that fit at least so well")
+          for t, v in figures["corloc"].items()),
+        Figure("Purity", report.purity, "of the objects inside the box, the labelled share"),
+        Figure("Coverage", report.coverage, "of the labelled object, the share inside the box"),
+    ))  # fmt: skip
+    per_class = report.to_dict()["per_class"]
+    rows = tuple(
+        (c, v["boxes"], v["corloc"]["0.5"], v["purity"], v["coverage"])
+        for c, v in per_class.items()
+    )
+    table = Table(("Class", "Boxes", "CorLoc at 0.5", "Purity", "Coverage"), rows)
+    judged = {(one.picture, one.label): one for one in report.located}
+    edits = [e for e in plan.edits if (e.picture, e.label or "") in judged]
+    edits.sort(key=lambda e: judged[e.picture, e.label or ""].iou)
+    tiles = tuple(
+        Tile(
+            _shown(dataset.root / e.picture, proposed_box(e), e.label or ""),
+            caption=e.label or "",
+            badge=f"IoU {judged[e.picture, e.label or ''].iou:.2f}",
+            tone="good" if judged[e.picture, e.label or ""].iou >= 0.5 else "bad",
+        )
+        for e in edits[:SHOWN]
+    )
+    sections = (
+        Section("How well the boxes fit", (shown, table)),
+        Section("The worst boxes", (Gallery(tiles),), f"{len(tiles)} of {len(edits)} shown."),
+    )
+    write_page(Page("Boxes against the truth", f"{report.boxes} boxes judged.", sections), path)
+    return path
+
+
+def training_report(trained: Trained, dataset: Dataset, folder: Path) -> Path:
+    """Write the page of a training: what was trained, on what, and its curves."""
+    card = trained.classifier.card
+    figures = [Figure(name.replace("_", " ").capitalize(), v) for name, v in card.metrics.items()]
+    figures.append(Figure("Pictures", trained.pictures, "trained on"))
+    recipe = tuple((name, str(value)) for name, value in trained.recipe.to_dict().items())
+    sections = [
+        Section("What came of it", (Figures(tuple(figures)), *_notes(trained.notes))),
+        Section("Pictures per class and split", (_counts(dataset),)),
+        *_curves(folder / "curves" / "metrics.csv"),
+        Section("Settings", (Table(("Setting", "Value"), recipe),)),
+        *_failed([(f.picture, f.error) for f in trained.failures]),
+    ]
+    path = folder / "report.html"
+    lead = f"{card.architecture} on {dataset.origin.name}, {trained.seconds:.0f} seconds."
+    write_page(Page("Training", lead, tuple(sections)), path)
+    return path
+
+
+def _notes(texts: Sequence[str]) -> list[Note]:
+    return [Note(text, "warning") for text in texts]
+
+
+def _counts(dataset: Dataset) -> Chart:
+    by_split = dataset.counts()
+    by_class = {c: {s: float(n[c]) for s, n in by_split.items()} for c in dataset.classes}
+    return Chart(charts.grouped_bars(by_class, title="Pictures per class and split"))
+
+
+def _curves(path: Path) -> list[Section]:
+    if not path.exists():
+        return []
+    table = pl.read_csv(path)
+    elements = []
+    for title, wanted in (("Loss", ("train_loss", "val_loss")), ("Accuracy", ("val_accuracy",))):
+        series = {
+            name: table[name].drop_nulls().to_list() for name in wanted if name in table.columns
+        }
+        if series:
+            chart = charts.line_chart(series, title=title, x_label="Epoch", y_label=title)
+            elements.append(Chart(chart, title))
+    return [Section("Curves", tuple(elements))] if elements else []
+
+
+def demo_report(summary: dict[str, Any], story: Image.Image, path: Path) -> Path:
+    """Write the page of the demo: what was done, against the known truth."""
+    accuracy, corloc = summary["test_accuracy"], summary["corloc"]
+    figures = Figures((
+        Figure("CorLoc at IoU .5", corloc["0.5"], "boxes that fit, drawn by nobody"),
+        Figure("Purity", summary["purity"], "of the creatures inside a box, the labelled share"),
+        Figure("Coverage", summary["coverage"], "of the labelled creature, the share in the box"),
+        Figure("Test accuracy before", accuracy["before"], "trained on the messy pictures"),
+        Figure("Test accuracy after", accuracy["after"], "trained on the cleaned ones"),
+    ))  # fmt: skip
+    names = {"Self Extraction": summary, **summary["baselines"]}
+    rows = tuple(
+        (name, *v["corloc"].values(), v["purity"], v["coverage"]) for name, v in names.items()
+    )
+    columns = ("Boxes", "CorLoc .3", "CorLoc .5", "CorLoc .7", "Purity", "Coverage")
+    wide = WidePicture(Picture.of(story, "Pictures with their boxes and crops", side=1600))
+    seconds = tuple(summary["seconds"].items())
+    sections = (
+        Section("What came of it", (figures, Table(columns, rows))),
+        Section("Before and after", (wide,), "Pictures with several creatures, drawn at random."),
+        Section("Seconds", (Table(("Step", "Seconds"), seconds),)),
+        *_failed([(f["picture"], f["error"]) for f in summary["broken"]]),
+    )
+    lead = f"{summary['pictures']} messy pictures, drawn on the spot, with known truth."
+    write_page(Page("Garim demo", lead, sections), path)
+    return path

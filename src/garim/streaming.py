@@ -1,0 +1,142 @@
+"""Going over many things in order: threads, bounded look-ahead, progress, clean Ctrl-C.
+
+Progress is shown on standard error only inside ``with showing_progress():`` (the command line does
+that); a library caller sees nothing. Pillow, OpenCV and PyTorch let go of Python's lock while they
+work, so threads keep the cores busy without copying pictures between processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from garim.errors import PictureError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_shown: ContextVar[Progress | None] = ContextVar("garim_progress", default=None)
+
+
+class _Rate(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s", style="progress.data.speed")
+
+
+@contextmanager
+def showing_progress(enabled: bool = True) -> Iterator[None]:
+    """Show a progress bar with rate and time left, on standard error, for work in the block."""
+    if not enabled or _shown.get() is not None:
+        yield
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as progress:
+        token = _shown.set(progress)
+        try:
+            yield
+        finally:
+            _shown.reset(token)
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Pass items on, one step of progress each."""
+    with steps(description, total) as step:
+        for item in items:
+            yield item
+            step(1)
+
+
+@contextmanager
+def steps(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Give a function that moves a progress bar on by so many steps."""
+    progress = _shown.get()
+    if progress is None:
+        yield lambda count: None
+        return
+    task = progress.add_task(description, total=total)
+    try:
+        yield lambda count: progress.advance(task, count)
+    finally:
+        progress.remove_task(task)
+
+
+def default_workers() -> int:
+    """Give the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def stream(
+    function: Callable[[T], R], items: Iterable[T], workers: int | None = None
+) -> Iterator[tuple[T, R | PictureError]]:
+    """Apply a function to items in threads and give the results in the items' order.
+
+    At most four results per worker wait in memory. A ``PictureError`` is a result like any other,
+    so that a bad picture never ends a run; every other error does.
+
+    Args:
+        function: called in a thread; must not depend on the order of calls.
+        items: read as needed, so an endless or huge iterable is fine.
+        workers: threads; by default one per processor.
+    """
+    count = workers or default_workers()
+    waiting: deque[tuple[T, Future[R | PictureError]]] = deque()
+    with ThreadPoolExecutor(count, thread_name_prefix="garim") as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(_caught, function, item)))
+                if len(waiting) >= 4 * count:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _caught(function: Callable[[T], R], item: T) -> R | PictureError:
+    try:
+        return function(item)
+    except PictureError as error:
+        return error
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut an iterable into lists of at most ``size`` items."""
+    part: list[T] = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part

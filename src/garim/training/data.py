@@ -1,0 +1,169 @@
+"""Training pictures: who is held out, and the arrays that the loop reads."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from garim import files, pictures
+from garim.copies import copy_groups
+from garim.dataset import Dataset, assign_splits
+from garim.errors import DatasetError, Failure, PictureError
+from garim.pictures import Pixels, square
+from garim.streaming import stream, track
+from garim.training.augmentation import Augmentation
+
+IN_MEMORY = 3 * 2**30
+"""Most bytes of decoded pictures that are held in memory; more are decoded again each epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Pictures that can be opened, with their classes."""
+
+    paths: tuple[Path, ...]
+    targets: NDArray[np.int64]
+    """Class numbers, shape ``(n,)``."""
+    digests: tuple[str, ...]
+    groups: NDArray[np.int64]
+    """Number of the group of near copies, shape ``(n,)``; copies are never torn apart."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def pick(self, chosen: NDArray[np.bool_]) -> Examples:
+        """Keep some examples."""
+        index = np.flatnonzero(chosen)
+        return Examples(
+            paths=tuple(self.paths[i] for i in index),
+            targets=self.targets[index],
+            digests=tuple(self.digests[i] for i in index),
+            groups=self.groups[index],
+        )
+
+
+def collect(dataset: Dataset, classes: Sequence[str]) -> tuple[Examples, list[Failure]]:
+    """List the labelled pictures that can be opened, and those that cannot.
+
+    Raises:
+        DatasetError: fewer than two classes have pictures.
+    """
+    number = {name: index for index, name in enumerate(classes)}
+    rows = [row for row in dataset.rows if row.label in number]
+    good, failures = [], []
+    checked = stream(_readable, [dataset.path(row) for row in rows])
+    for row, (path, result) in zip(rows, track(checked, "Reading", len(rows)), strict=True):
+        if isinstance(result, PictureError):
+            failures.append(Failure(row.file_name, result.reason))
+        else:
+            good.append((path, number[row.label or ""], result))
+    _check_classes(Counter(classes[target] for _, target, _ in good), classes, dataset.origin)
+    paths = tuple(path for path, _, _ in good)
+    examples = Examples(
+        paths=paths,
+        targets=np.array([target for _, target, _ in good], dtype=np.int64),
+        digests=tuple(digest for _, _, digest in good),
+        groups=np.array(copy_groups(paths), dtype=np.int64),
+    )
+    return examples, failures
+
+
+def _readable(path: Path) -> str:
+    pictures.open_picture(path, at_least=32)
+    return files.digest(path)
+
+
+def _check_classes(counts: Counter[str], classes: Sequence[str], origin: Path) -> None:
+    present = [name for name in classes if counts[name]]
+    if len(present) < 2:
+        found = f"only {present[0]!r}" if present else "none"
+        raise DatasetError(
+            f"{origin}: a classifier needs pictures of at least two classes; there is {found}. "
+            "Put the pictures into one folder per class."
+        )
+
+
+def hold_out(examples: Examples, share: float, seed: int) -> NDArray[np.bool_]:
+    """Choose validation pictures class by class; copies stay together. Shape ``(n,)``."""
+    parts = _assigned(examples, {"validation": share}, seed)
+    return np.array([part == "validation" for part in parts])
+
+
+def fold_numbers(examples: Examples, folds: int, seed: int) -> NDArray[np.int64]:
+    """Deal the pictures out into folds class by class; copies stay together. Shape ``(n,)``."""
+    rng = np.random.default_rng(seed)
+    result = np.zeros(len(examples), dtype=np.int64)
+    first_target = dict(zip(reversed(examples.groups), reversed(examples.targets), strict=True))
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for group, target in sorted(first_target.items()):
+        by_class[int(target)].append(int(group))
+    dealt = 0
+    for target in sorted(by_class):
+        for group in rng.permutation(by_class[target]):
+            result[examples.groups == group] = dealt % folds
+            dealt += 1
+    return result
+
+
+def _assigned(examples: Examples, shares: dict[str, float], seed: int) -> list[str]:
+    groups = list(dict.fromkeys(examples.groups.tolist()))
+    sizes = Counter(examples.groups.tolist())
+    target = dict(zip(examples.groups.tolist(), examples.targets.tolist(), strict=True))
+    labels = [str(target[group]) for group in groups]
+    chosen = assign_splits(labels, [sizes[group] for group in groups], shares, seed)
+    part_of = dict(zip(groups, chosen, strict=True))
+    return [part_of[group] for group in examples.groups.tolist()]
+
+
+class SquarePictures(TorchDataset[tuple[Tensor, int]]):
+    """Augmented square pictures, uint8 of shape ``(size, size, 3)``, with their classes.
+
+    The change that a picture gets in an epoch depends on the seed, the picture and
+    ``epoch % copies`` only, so that a run can be repeated, resumed, or computed ahead.
+    """
+
+    def __init__(
+        self, examples: Examples, size: int, augment: Augmentation, copies: int, seed: int
+    ) -> None:
+        self.examples = examples
+        self.size = size
+        self.augment = augment
+        self.copies = copies
+        self.seed = seed
+        self.epoch = 0
+        self._held: list[Pixels] | None = None
+        if len(examples) * size * size * 3 <= IN_MEMORY:
+            held = stream(lambda path: square(path, size), examples.paths)
+            self._held = [_or_blank(r, size) for _, r in track(held, "Decoding", len(examples))]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the decoded pictures are held."""
+        return self._held is not None
+
+    def picture(self, index: int, copy: int) -> Pixels:
+        """Give one augmented copy of a picture."""
+        whole = self._held[index] if self._held else square(self.examples.paths[index], self.size)
+        return self.augment(whole, np.random.default_rng([self.seed, index, copy]))
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        picture = self.picture(index, self.epoch % self.copies)
+        return torch.from_numpy(picture.copy()), int(self.examples.targets[index])
+
+
+def _or_blank(result: Pixels | PictureError, size: int) -> Pixels:
+    """A picture that broke since it was checked a moment ago must not end the run."""
+    if isinstance(result, PictureError):
+        return np.full((size, size, 3), 127, dtype=np.uint8)
+    return result

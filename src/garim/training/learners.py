@@ -1,0 +1,286 @@
+"""Three ways to train a network: all of it, a head on a frozen backbone, or a head on features.
+
+The last gives what the second gives, faster: a frozen backbone turns the same augmented copy into
+the same features each time, so each is computed once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import Dataset as TorchDataset
+
+from garim.errors import ModelError
+from garim.models.classifier import normalised
+from garim.models.networks import create, frozen_part, trained_part
+from garim.models.weights import load_file_state, load_into, load_pretrained
+from garim.streaming import chunks, default_workers, stream, track
+from garim.training.augmentation import AUGMENTATIONS
+from garim.training.data import Examples, SquarePictures
+from garim.training.loop import Fitted, fit
+from garim.training.settings import Recipe, TrainSettings, weights_file
+
+_NON_COMMERCIAL = ("nc", "noncommercial", "research")
+
+
+class Learner(Protocol):
+    """A network in training."""
+
+    network: nn.Module
+
+    def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
+        """Train on examples, keeping the best weights by validation (or the last without)."""
+
+    def predict(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the class numbers of pictures, shape ``(n,)``."""
+
+    def fresh(self, number: int, epochs: int) -> Learner:
+        """Give a learner that starts from the same weights, for a fold."""
+
+
+def build(
+    recipe: Recipe, classes: Sequence[str], settings: TrainSettings | None
+) -> tuple[nn.Module, str]:
+    """Build a network with its starting weights, and give their licence.
+
+    Raises:
+        ModelError: unknown network, no weights to be had, or a licence that was not accepted.
+    """
+    network = _network(recipe, len(classes))
+    path = weights_file(recipe.weights)
+    licence = recipe.weights_licence
+    if path is not None:
+        load_into(network, load_file_state(path), str(path))
+    elif recipe.weights == "pretrained":
+        licence = load_pretrained(network, recipe.backbone)
+    else:
+        licence = "none"
+    accepted = settings is not None and settings.accept_non_commercial
+    if _forbids_trade(licence) and not accepted:
+        raise ModelError(
+            f"the weights' licence is {licence!r}, which forbids commercial use; "
+            "--accept-non-commercial uses them all the same"
+        )
+    _freeze(network, recipe.tune)
+    return network, licence
+
+
+def _forbids_trade(licence: str) -> bool:
+    words = licence.lower().replace("_", "-").split("-")
+    return any(mark in words for mark in _NON_COMMERCIAL) or "non-commercial" in licence.lower()
+
+
+def _network(recipe: Recipe, classes: int) -> nn.Module:
+    if recipe.head == "linear":
+        return create(recipe.backbone, classes, {"drop_rate": recipe.dropout, **recipe.options})
+    options = {
+        "backbone": recipe.backbone,
+        "input_size": recipe.size,
+        "hidden": recipe.hidden,
+        "drop_rate": recipe.dropout,
+    }
+    return create("flatten_mlp", classes, options)
+
+
+def _freeze(network: nn.Module, tune: str) -> None:
+    """Freeze all but the head (``head``), or all but the last stage and the head (``last``)."""
+    if tune == "all":
+        return
+    head = {id(p) for p in trained_part(network).parameters()}
+    if tune == "last":
+        head |= _last_stage(network)
+    for parameter in network.parameters():
+        parameter.requires_grad = id(parameter) in head
+
+
+def _last_stage(network: nn.Module) -> set[int]:
+    """The parameters of the last of timm's coarse groups that is no head."""
+    named = dict(network.named_parameters())
+    matcher = getattr(network, "group_matcher", None)
+    if matcher is None:
+        raise ModelError("this network has no stages that timm could tell apart; use --tune all")
+    groups = timm.models.group_parameters(network, matcher(coarse=True), reverse=True)
+    head = {id(p) for p in trained_part(network).parameters()}
+    body = [g for name, g in groups.items() if id(named[name]) not in head]
+    last = sorted(set(body))[-2:]
+    return {id(named[name]) for name, group in groups.items() if group in last}
+
+
+def learner(network: nn.Module, recipe: Recipe, folder: Path) -> Learner:
+    """Choose the way that is fastest for a recipe."""
+    if recipe.caches_features:
+        return OnFeatures(network, recipe, folder)
+    return OnPictures(network, recipe, folder)
+
+
+class _Body(nn.Module):
+    """A network on raw pictures; frozen layers stay in evaluation mode."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+
+    def train(self, mode: bool = True) -> _Body:
+        """Switch the mode; batch norm of frozen layers keeps its statistics."""
+        super().train(mode)
+        for module in self.network.modules():
+            own = list(module.parameters(recurse=False))
+            if own and not any(p.requires_grad for p in own):
+                module.eval()
+        return self
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Score pictures, uint8 of shape ``(n, size, size, 3)``."""
+        inputs = normalised(batch, self.recipe.mean, self.recipe.std)
+        if self.recipe.tune == "head":
+            with torch.no_grad():
+                features = frozen_part(self.network)(inputs)
+            scores: Tensor = trained_part(self.network)(features)
+        else:
+            scores = self.network(inputs)
+        return scores
+
+
+class OnPictures:
+    """Train with every picture going through the network in every epoch."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, folder: Path) -> None:
+        self.network = network
+        self.recipe = recipe
+        self.folder = folder
+        self._start = copy.deepcopy(network.state_dict()) if recipe.folds else {}
+
+    def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
+        """Train on examples."""
+        recipe = self.recipe
+        augment = AUGMENTATIONS[recipe.augment]
+        copies = recipe.copies if recipe.tune == "head" else recipe.epochs
+        pictures = SquarePictures(examples, recipe.size, augment, copies, recipe.seed)
+        held = None if validation is None or not len(validation) else self._plain(validation)
+        model = _Body(self.network, recipe)
+        return fit(model, _loader(pictures, recipe, True), held, recipe, self.folder)
+
+    def _plain(self, examples: Examples) -> DataLoader[Any]:
+        pictures = SquarePictures(examples, self.recipe.size, AUGMENTATIONS["none"], 1, 0)
+        return _loader(pictures, self.recipe, False)
+
+    def predict(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the class numbers of pictures."""
+        model = _Body(self.network, self.recipe).eval()
+        with torch.inference_mode():
+            parts = [model(batch).argmax(1) for batch, _ in self._plain(examples)]
+        return np.asarray(torch.cat(parts).numpy())
+
+    def fresh(self, number: int, epochs: int) -> OnPictures:
+        """Give a learner for a fold."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self._start)
+        recipe = replace(self.recipe, epochs=max(1, epochs), seed=self.recipe.seed + 1 + number)
+        return OnPictures(network, recipe, self.folder / "folds" / str(number))
+
+
+class OnFeatures:
+    """Train the head on features that the frozen backbone computed once per copy."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        folder: Path,
+        known: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.network = network
+        self.recipe = recipe
+        self.folder = folder
+        self._known = {} if known is None else known
+        self._start = copy.deepcopy(trained_part(network).state_dict())
+
+    def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
+        """Train on examples."""
+        augmented = self.features(examples, self.recipe.augment, self.recipe.copies)
+        loader = _loader(_Copies(augmented, examples.targets), self.recipe, True)
+        held = None
+        if validation is not None and len(validation):
+            features = self.features(validation, "none", 1)[:, 0]
+            held = _loader(TensorDataset(features, torch.from_numpy(validation.targets)),
+                           self.recipe, False)  # fmt: skip
+        return fit(trained_part(self.network), loader, held, self.recipe, self.folder)
+
+    def features(self, examples: Examples, augment: str, copies: int) -> Tensor:
+        """Give features of shape ``(n, copies, …)``; those computed before are not again."""
+        wanted = [f"{digest}:{augment}:{copies}" for digest in examples.digests]
+        new = [i for i, name in enumerate(wanted) if name not in self._known]
+        pictures = SquarePictures(
+            examples.pick(np.isin(np.arange(len(examples)), new)),
+            self.recipe.size, AUGMENTATIONS[augment], copies, self.recipe.seed,
+        )  # fmt: skip
+        todo = [(i, copy) for i in range(len(pictures)) for copy in range(copies)]
+        found = self._computed(pictures, todo)
+        for position, index in enumerate(new):
+            self._known[wanted[index]] = torch.stack(found[position * copies :][:copies])
+        return torch.stack([self._known[name] for name in wanted])
+
+    def _computed(self, pictures: SquarePictures, todo: list[tuple[int, int]]) -> list[Tensor]:
+        """Features of (picture, copy) pairs, in their order."""
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        body: Callable[[Tensor], Tensor] = frozen_part(self.network.to(device).eval())
+        result: list[Tensor] = []
+        made = stream(lambda pair: pictures.picture(*pair), todo)
+        with torch.inference_mode():
+            for part in chunks(track(made, "Computing features", len(todo)), 32):
+                batch = torch.from_numpy(np.stack([np.asarray(p) for _, p in part])).to(device)
+                features = body(normalised(batch, self.recipe.mean, self.recipe.std))
+                result.extend(features.float().cpu().clone())
+        self.network.cpu()
+        return result
+
+    def predict(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the class numbers of pictures."""
+        features = self.features(examples, "none", 1)[:, 0]
+        with torch.inference_mode():
+            scores = trained_part(self.network).eval()(features)
+        return np.asarray(scores.argmax(1).numpy())
+
+    def fresh(self, number: int, epochs: int) -> OnFeatures:
+        """Give a learner for a fold; it shares the features."""
+        network = copy.deepcopy(self.network)
+        trained_part(network).load_state_dict(self._start)
+        recipe = replace(self.recipe, epochs=max(1, epochs))
+        return OnFeatures(network, recipe, self.folder / "folds" / str(number), self._known)
+
+
+class _Copies(TorchDataset[tuple[Tensor, Tensor]]):
+    """Features with several copies per picture; one of them per epoch, as in SquarePictures."""
+
+    def __init__(self, features: Tensor, targets: NDArray[np.int64]) -> None:
+        self.features = features
+        self.targets = torch.from_numpy(targets)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.features[index, self.epoch % self.features.shape[1]], self.targets[index]
+
+
+def _loader(pictures: TorchDataset[Any], recipe: Recipe, shuffle: bool) -> DataLoader[Any]:
+    decodes = isinstance(pictures, SquarePictures) and not pictures.in_memory
+    return DataLoader(
+        pictures,
+        batch_size=recipe.batch,
+        shuffle=shuffle,
+        num_workers=default_workers() if decodes else 0,
+        generator=torch.Generator().manual_seed(recipe.seed),
+    )

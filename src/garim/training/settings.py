@@ -1,0 +1,250 @@
+"""How a classifier is trained: what the user may set, and what is chosen where nothing is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import timm
+
+from garim.errors import SettingsError
+from garim.models.networks import OURS, check_name
+from garim.training.augmentation import AUGMENTATIONS
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """Settings of a training; what is left open is chosen by the network and the data."""
+
+    task: Literal["classify"] = "classify"
+    """What the model will do."""
+    preset: str | None = None
+    """A named set of settings: `vgg16-document`. What you set yourself goes first."""
+    backbone: str | None = None
+    """Any timm network, or `small_cnn`. Default: mobilenetv2_100."""
+    weights: str | None = None
+    """Starting weights: a file, `pretrained` (timm's own) or `none`. Default: pretrained."""
+    weights_licence: str | None = None
+    """Licence of the weights file, noted in the model's folder."""
+    accept_non_commercial: bool = False
+    """Use weights whose licence forbids commercial use."""
+    network_options: tuple[str, ...] = ()
+    """More arguments of the network as name=value, such as pad_type=same."""
+    tune: Literal["head", "last", "all"] | None = None
+    """What is trained: the head on a frozen backbone, the last stage too, or all. Default: head
+    with starting weights, all without."""
+    head: Literal["linear", "flatten-mlp"] | None = None
+    """One linear layer on pooled features, or flatten, a dense layer, dropout and a linear one."""
+    hidden: int = 256
+    """Units of the dense layer of `flatten-mlp`."""
+    dropout: float | None = None
+    """Share of features dropped before the last layer. Default: 0, flatten-mlp 0.3."""
+    size: int | None = None
+    """Side of the square input in pixels. Default: the network's own."""
+    mean: float | None = None
+    """Subtracted from values 0 to 1. Default: the network's own, per channel."""
+    std: float | None = None
+    """Divided by after that. Default: the network's own, per channel."""
+    augment: str | None = None
+    """Random changes of training pictures: `none`, `light` or `document`. Default: light."""
+    copies: int | None = None
+    """Augmented copies per picture whose features a frozen backbone computes once. Default: 4."""
+    epochs: int | None = None
+    """Passes over the training pictures. Default: 60 for a head, 40 otherwise."""
+    batch: int | None = None
+    """Pictures per step. Default: 64."""
+    learning_rate: float | None = None
+    """Largest step size of AdamW, one-cycle. Default: 0.003, or 0.0003 with starting weights."""
+    weight_decay: float = 0.0001
+    """AdamW's decay of the weights."""
+    patience: int | None = None
+    """Stop after so many epochs without a better validation loss; 0 never. Default: 15."""
+    validation: float = 0.15
+    """Share of the training pictures held out, where the data has no validation split."""
+    folds: int = 0
+    """Also train so many networks that each leave out one part, for unbiased scores (0 or ≥ 2)."""
+    seed: int = 0
+    """Same seed, same data, same machine: same model."""
+    devices: str = "auto"
+    """Lightning's `devices`: auto, a count, or a list."""
+    precision: str = "32-true"
+    """Lightning's `precision`: 32-true, bf16-mixed, 16-mixed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A training with nothing left open."""
+
+    backbone: str
+    weights: str
+    weights_licence: str
+    options: dict[str, Any]
+    tune: Literal["head", "last", "all"]
+    head: Literal["linear", "flatten-mlp"]
+    hidden: int
+    dropout: float
+    size: int
+    mean: Triple
+    std: Triple
+    augment: str
+    copies: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    validation: float
+    folds: int
+    seed: int
+    devices: str
+    precision: str
+
+    @property
+    def caches_features(self) -> bool:
+        """Whether features are computed once: a frozen backbone sees each copy several times."""
+        return self.tune == "head" and (self.copies < self.epochs or self.folds > 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the recipe as it is noted in the model's folder."""
+        return asdict(self)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # The transfer learning of the Self Extraction document, in Keras there.
+    "vgg16-document": {
+        "backbone": "vgg16",
+        "head": "flatten-mlp",
+        "tune": "head",
+        "dropout": 0.3,
+        "size": 150,
+        "mean": 0.0,
+        "std": 1.0,
+        "augment": "document",
+        "epochs": 30,
+        "copies": 30,
+        "batch": 100,
+        "learning_rate": 0.001,
+        "patience": 0,
+    },
+}
+"""Named settings."""
+
+
+def resolve(settings: TrainSettings) -> Recipe:
+    """Fill in what is left open.
+
+    Raises:
+        SettingsError: everything that cannot work, in one message.
+        ModelError: there is no such network.
+    """
+    given = _with_preset(settings)
+    problems = _problems(given)
+    if problems:
+        raise SettingsError(problems)
+    backbone = given.backbone or "mobilenetv2_100"
+    check_name(backbone)
+    weights = given.weights or ("none" if backbone in OURS else "pretrained")
+    tune = given.tune or ("all" if weights == "none" else "head")
+    head = given.head or "linear"
+    return Recipe(
+        backbone=backbone,
+        weights=weights,
+        weights_licence=given.weights_licence or "unknown",
+        options=_options(given.network_options),
+        tune=tune,
+        head=head,
+        hidden=given.hidden,
+        dropout=_or(given.dropout, 0.3 if head == "flatten-mlp" else 0.0),
+        **_input(given, backbone),
+        augment=given.augment or "light",
+        copies=_or(given.copies, 4) if given.augment != "none" else 1,
+        epochs=_or(given.epochs, 60 if tune == "head" else 40),
+        batch=_or(given.batch, 64),
+        learning_rate=_or(
+            given.learning_rate, 0.003 if tune == "head" or weights == "none" else 3e-4
+        ),
+        weight_decay=given.weight_decay,
+        patience=_or(given.patience, 15),
+        validation=given.validation,
+        folds=given.folds,
+        seed=given.seed,
+        devices=given.devices,
+        precision=given.precision,
+    )
+
+
+def _with_preset(settings: TrainSettings) -> TrainSettings:
+    if settings.preset is None:
+        return settings
+    if settings.preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise SettingsError([f"there is no preset {settings.preset!r}; known: {known}"])
+    open_fields = {one.name for one in fields(settings) if getattr(settings, one.name) is None}
+    chosen = {n: v for n, v in PRESETS[settings.preset].items() if n in open_fields}
+    return replace(settings, **chosen)
+
+
+def _problems(given: TrainSettings) -> list[str]:
+    problems = []
+    if given.augment is not None and given.augment not in AUGMENTATIONS:
+        known = ", ".join(AUGMENTATIONS)
+        problems.append(f"there is no augmentation {given.augment!r}; known: {known}")
+    for name in ("size", "epochs", "batch", "copies", "hidden"):
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            problems.append(f"{name} must be at least 1, not {value}")
+    if not 0 < given.validation < 0.9:
+        problems.append(f"validation must be above 0 and below 0.9, not {given.validation}")
+    if given.folds < 0 or given.folds == 1:
+        problems.append(f"folds must be 0 or at least 2, not {given.folds}")
+    if given.learning_rate is not None and given.learning_rate <= 0:
+        problems.append(f"learning_rate must be above 0, not {given.learning_rate}")
+    if given.std is not None and given.std <= 0:
+        problems.append(f"std must be above 0, not {given.std}")
+    problems += [
+        f"network option {o!r} must be name=value" for o in given.network_options if "=" not in o
+    ]
+    if given.tune == "head" and given.weights == "none":
+        problems.append("a head on a frozen backbone needs starting weights; use --tune all")
+    return problems
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _options(pairs: Sequence[str]) -> dict[str, Any]:
+    return {name: _value(text) for name, _, text in (pair.partition("=") for pair in pairs)}
+
+
+def _value(text: str) -> Any:
+    words: dict[str, Any] = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _input(given: TrainSettings, backbone: str) -> dict[str, Any]:
+    known = timm.get_pretrained_cfg(backbone)
+    size = known.input_size[-1] if known else 224
+    mean = known.mean if known else (0.5, 0.5, 0.5)
+    std = known.std if known else (0.5, 0.5, 0.5)
+    return {
+        "size": given.size or size,
+        "mean": tuple(mean) if given.mean is None else (given.mean,) * 3,
+        "std": tuple(std) if given.std is None else (given.std,) * 3,
+    }
+
+
+def weights_file(weights: str) -> Path | None:
+    """Give the file that the setting ``weights`` names, if it names one."""
+    return None if weights in {"pretrained", "none"} else Path(weights).expanduser()
