@@ -209,8 +209,8 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
     Raises:
         DatasetError: the target already holds something, or the format cannot be written.
     """
-    folder = Path(target)
-    if folder.exists() and any(folder.iterdir()):
+    folder = Path(target).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
     formats.write(dataset.contents(), dataset.root, folder, format)
     return read(folder, Selection(format=format))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import overload
 
 import numpy as np
@@ -13,7 +14,7 @@ from garim.errors import DatasetError, Failure, PictureError
 from garim.evaluation.classification import ClassificationReport, classification_report
 from garim.evaluation.localization import LocalizationReport, localization_report
 from garim.files import nfc
-from garim.formats.rows import Row
+from garim.formats.rows import SPLITS, Row
 from garim.models.classifier import Classifier, Scores
 from garim.pictures import Pixels, square
 from garim.plan import Edit, Plan
@@ -99,18 +100,19 @@ def evaluate_plan(plan: Plan, truth: Dataset) -> LocalizationReport:
     """Judge the boxes of a plan against a dataset with boxes of the same pictures.
 
     Pictures are matched by their names (relative to each root), or, when the roots differ, by the
-    longest common end of their paths.
+    longest common end of their paths, where that end can mean one picture only.
 
     Raises:
         DatasetError: the truth has no boxes, or none of the plan's pictures.
     """
     if not any(row.objects for row in truth.rows):
         raise DatasetError(f"{truth.origin}: has no boxes to compare with")
-    match = _matcher([row.file_name for row in truth.rows if row.objects])
+    judged = [e for e in plan.edits if e.edit in {"crop", "keep"} and e.error is None]
+    match = _matcher([r.file_name for r in truth.rows], [e.picture for e in judged],
+                     {*truth.classes, *(e.label for e in judged if e.label), *SPLITS})  # fmt: skip
     proposed = [
         (match(edit.picture) or edit.picture, edit.label or "", proposed_box(edit))
-        for edit in plan.edits
-        if edit.edit in {"crop", "keep"} and edit.error is None
+        for edit in judged
     ]
     objects = [(nfc(row.file_name), one) for row in truth.rows for one in row.objects]
     report = localization_report(proposed, objects)
@@ -119,14 +121,40 @@ def evaluate_plan(plan: Plan, truth: Dataset) -> LocalizationReport:
     return report
 
 
-def _matcher(names: list[str]) -> Callable[[str], str | None]:
-    """Give a function that finds a picture among ``names`` by the longest common path end."""
-    by_end: dict[str, str | None] = {}
-    for name in dict.fromkeys(nfc(n) for n in names):
-        for end in _ends(name):
-            # An end that two pictures share tells nothing, except the whole name.
-            by_end[end] = name if end == name or end not in by_end else None
-    return lambda name: next((by_end[e] for e in _ends(nfc(name)) if by_end.get(e)), None)
+def _matcher(
+    names: Sequence[str], pictures: Sequence[str], telling: Collection[str]
+) -> Callable[[str], str | None]:
+    """Give a function that finds a picture among ``names`` by the longest common path end.
+
+    An end that several names, or several of the ``pictures`` that are looked for, share tells
+    nothing. Nor are pictures the same whose folders above that end both have a telling name: that
+    of a class or a split, such as ``cat/1.jpg`` and ``dog/1.jpg``.
+    """
+    known = {nfc(name) for name in names}
+    shared = [_shared_ends(known), _shared_ends({nfc(picture) for picture in pictures})]
+    by_end = {end: name for name in known for end in _ends(name) if end not in shared[0]}
+
+    def match(picture: str) -> str | None:
+        wanted = nfc(picture)
+        if wanted in known:
+            return wanted
+        for end in _ends(wanted):
+            name = by_end.get(end)
+            if name is not None:
+                above = {_folder_above(wanted, end), _folder_above(name, end)}
+                return None if end in shared[1] or above <= set(telling) else name
+        return None
+
+    return match
+
+
+def _shared_ends(names: Collection[str]) -> set[str]:
+    counted = Counter(end for name in names for end in _ends(name))
+    return {end for end, count in counted.items() if count > 1}
+
+
+def _folder_above(name: str, end: str) -> str:
+    return name.removesuffix(end).rstrip("/").rpartition("/")[2]
 
 
 def _ends(name: str) -> list[str]:

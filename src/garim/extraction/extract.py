@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import Failure, ModelError, PictureError, PlanError
+from garim.extraction.evidence import by_evidence
 from garim.extraction.methods import Method, Proposal, Task
-from garim.extraction.self_extraction import document, self_extraction
+from garim.extraction.self_extraction import document, sliding_windows
 from garim.extraction.settings import ExtractSettings
 from garim.formats.rows import Row
 from garim.models.classifier import Classifier
@@ -24,11 +25,12 @@ from garim.plan import Edit, Plan
 from garim.plan.edits import parse_line, to_line
 from garim.streaming import chunks, stream, track
 
-METHODS: dict[str, Callable[[int, Sequence[str], ExtractSettings], Method]] = {
-    "self": self_extraction,  # windows of each extent, each looked at once
+METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
+    "self": by_evidence,  # one look, a box around the evidence
+    "windows": sliding_windows,  # windows of each extent, each looked at once
     "document": document,  # as the document has it: both copies, whole pixels
 }
-"""Every extraction method by its name: built from input size, classes and settings."""
+"""Every extraction method by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def extract(
     """
     started = time.perf_counter()
     chosen = settings or ExtractSettings()
+    if chosen.method is None:
+        chosen = replace(chosen, method="windows" if classifier.localizer is None else "self")
     chosen.check(tuple(METHODS))
     if not set(classifier.classes) & set(dataset.classes):
         raise ModelError(
@@ -93,7 +97,7 @@ def extract(
     path = None if out is None else Path(out)
     with _Lines(path, header) as lines:
         todo = dataset.rows[len(lines.edits) :]
-        method = METHODS[chosen.method](classifier.card.size, classifier.classes, chosen)
+        method = METHODS[chosen.method or "self"](classifier, chosen)
         for edit in _edits(dataset, todo, classifier, method, chosen):
             lines.add(edit)
     seconds = time.perf_counter() - started

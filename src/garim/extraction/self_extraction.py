@@ -6,7 +6,6 @@ crops are always cut from its pixels, never from a crop that was saved in betwee
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +13,12 @@ import numpy as np
 from PIL import Image
 
 from garim.boxes import Box
-from garim.extraction.methods import Proposal, Scorer, Task
+from garim.extraction.methods import Proposal, Task
 from garim.extraction.rule import choose
+from garim.extraction.scoring import scored
 from garim.extraction.settings import ExtractSettings
 from garim.extraction.windows import count, document_windows, windows
-from garim.models.classifier import Scores
+from garim.models.classifier import Classifier, Scores
 from garim.pictures import Decoded, Pixels, to_array
 from garim.plan import Round
 
@@ -110,7 +110,7 @@ class SelfExtraction:
         """Search all pictures together, so that their crops share batches."""
         searches = [_Search(task, Box.whole(*task.picture.size)) for task in tasks]
         wholes = [self._whole(task.picture) for task in tasks]
-        for search, scores in zip(searches, _scored(tasks, wholes), strict=True):
+        for search, scores in zip(searches, scored(tasks, wholes), strict=True):
             search.scores = scores[0]
         before = [_of(search) for search in searches]
         for search, score in zip(searches, before, strict=True):
@@ -129,8 +129,8 @@ class SelfExtraction:
     def _round(self, number: int, searches: Sequence[_Search]) -> None:
         cuts = [self.cut(s.task.picture, s.extent, self.size) for s in searches]
         batches = [np.stack([pixels for pixels, _ in one]) for one in cuts]
-        scored = _scored([s.task for s in searches], batches)
-        for search, one, scores in zip(searches, cuts, scored, strict=True):
+        results = scored([s.task for s in searches], batches)
+        for search, one, scores in zip(searches, cuts, results, strict=True):
             self._decide(number, search, [box for _, box in one], scores)
 
     def _decide(self, number: int, search: _Search, boxes: list[Box], scores: Scores) -> None:
@@ -176,29 +176,16 @@ def _of(search: _Search) -> float:
     return 0.0 if search.scores is None else float(search.scores[search.task.label])
 
 
-def _scored(tasks: Sequence[Task], batches: Sequence[Pixels]) -> list[Scores]:
-    """Score each task's crops with its own scorer; tasks with one scorer share its calls."""
-    members: dict[int, list[int]] = defaultdict(list)
-    scorers: dict[int, Scorer] = {}
-    for index, task in enumerate(tasks):
-        members[id(task.scorer)].append(index)
-        scorers[id(task.scorer)] = task.scorer
-    result: dict[int, Scores] = {}
-    for name, indexes in members.items():
-        together = scorers[name](np.concatenate([batches[i] for i in indexes]))
-        ends = np.cumsum([len(batches[i]) for i in indexes])[:-1]
-        result.update(zip(indexes, np.split(together, ends), strict=True))
-    return [result[index] for index in range(len(tasks))]
-
-
-def self_extraction(size: int, classes: Sequence[str], settings: ExtractSettings) -> SelfExtraction:
-    """Set up the default: each window once, pictures decoded no larger than needed."""
+def sliding_windows(classifier: Classifier, settings: ExtractSettings) -> SelfExtraction:
+    """Set up the windows alone, each looked at once, pictures decoded no larger than needed."""
+    size, classes = classifier.card.size, classifier.classes
     crops = count(settings.grid, settings.kernel)
     needed = -(-size * settings.grid // settings.kernel)
     return SelfExtraction(windows_of(settings), crops, size, classes, settings, needed)
 
 
-def document(size: int, classes: Sequence[str], settings: ExtractSettings) -> SelfExtraction:
+def document(classifier: Classifier, settings: ExtractSettings) -> SelfExtraction:
     """Set up the document's procedure to the letter, with its two bugs mended."""
+    size, classes = classifier.card.size, classifier.classes
     crops = 2 * count(settings.grid, settings.kernel)
     return SelfExtraction(windows_of_document(settings), crops, size, classes, settings, None)

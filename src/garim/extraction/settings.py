@@ -11,14 +11,16 @@ from garim.errors import SettingsError
 class ExtractSettings:
     """Settings of an extraction."""
 
-    method: str = "self"
-    """How the labelled object is found: `self` or `document` (the original procedure)."""
+    method: str | None = None
+    """How the object is found: `self` (evidence), `windows`, or `document` (the original
+    procedure). Default: self, or windows where the model has no localizer."""
     grid: int = 9
     """N: cells per side of the grid that windows are cut from."""
     kernel: int = 5
     """K: cells per side of a window, at least 1 and below N."""
     rounds: int = 3
-    """Most rounds; each starts from the box of the round before, and stops when nothing changes."""
+    """Most rounds; each starts from the box of the round before, and stops when nothing changes.
+    `self` looks once."""
     skip_above: float | None = None
     """Leave pictures alone whose label already scores at least this much (the document: 0.95)."""
     out_of_fold: bool = True

@@ -7,6 +7,7 @@ opens the same network.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,10 +23,14 @@ from torch import Tensor, nn
 
 from garim import files
 from garim.errors import ModelError
+from garim.models.localizer import Localizer, load_localizer, save_localizer
 from garim.models.networks import create
 from garim.pictures import Pixels
 
 VERSION = 1
+
+LOCALIZER = "localizer.safetensors"
+"""File of the localizer in a classifier's folder, where there is one."""
 
 Scores = NDArray[np.float32]
 """Class probabilities, shape ``(n, classes)``; each row sums to 1."""
@@ -72,10 +77,17 @@ def normalised(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 class Classifier:
     """A network with its classes and its input, ready to score pictures."""
 
-    def __init__(self, network: nn.Module, card: Card, folds: Sequence[Classifier] = ()) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        card: Card,
+        folds: Sequence[Classifier] = (),
+        localizer: Localizer | None = None,
+    ) -> None:
         self.network = network.eval()
         self.card = card
         self.folds = tuple(folds)
+        self.localizer = localizer
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -115,8 +127,7 @@ class Classifier:
 
     def digest(self) -> str:
         """Name the classifier by its weights, classes and input."""
-        state = {n: t.cpu().numpy().tobytes().hex() for n, t in _head_state(self.network).items()}
-        return files.digest_of([state, asdict(self.card)])
+        return files.digest_of([_fingerprint(self.network), asdict(self.card)])
 
     def save(self, folder: Path | str) -> None:
         """Write the classifier's folder; whole files only."""
@@ -129,6 +140,8 @@ class Classifier:
             save_file(state, temporary, metadata={"format": "pt"})
         for number, fold in enumerate(self.folds):
             fold.save(target / "folds" / str(number))
+        if self.localizer is not None:
+            save_localizer(self.localizer, target / LOCALIZER)
         files.write_json(target / "config.json", _to_config(self.card, self.network))
 
 
@@ -146,7 +159,8 @@ def load(folder: Path | str) -> Classifier:
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ModelError(f"{source / 'model.safetensors'}: does not fit: {error}") from error
     folds = [load(source / "folds" / str(number)) for number in range(card.folds)]
-    return Classifier(network, card, folds)
+    localizer = load_localizer(source / LOCALIZER) if (source / LOCALIZER).exists() else None
+    return Classifier(network, card, folds, localizer)
 
 
 def read_card(folder: Path) -> Card:
@@ -162,22 +176,41 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"{folder}: is no folder of a trained model: {error}") from error
     try:
         ours, given = config["garim"], config["pretrained_cfg"]
+        _check_kind(path, ours)
         return Card(
-            architecture=config["architecture"],
-            options=config.get("model_args") or {},
-            classes=tuple(ours["classes"]),
+            architecture=str(config["architecture"]),
+            options=dict(config.get("model_args") or {}),
+            classes=_names(ours["classes"]),
             size=int(given["input_size"][-1]),
-            mean=tuple(given["mean"]),
-            std=tuple(given["std"]),
+            mean=_triple(given["mean"]),
+            std=_triple(given["std"]),
             weights_licence=ours.get("weights_licence", "unknown"),
             dataset=ours.get("dataset", ""),
             trained=ours.get("trained") or {},
-            metrics=ours.get("metrics") or {},
+            metrics=dict(ours.get("metrics") or {}),
             folds=int(ours.get("folds") or 0),
-            fold_of=ours.get("fold_of") or {},
+            fold_of=dict(ours.get("fold_of") or {}),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelError(f"{path}: does not describe a Garim classifier: {error!r}") from error
+
+
+def _check_kind(path: Path, ours: dict[str, Any]) -> None:
+    if ours.get("task", "classify") != "classify":
+        raise ModelError(f"{path}: describes a model for {ours['task']!r}, not a classifier")
+    if int(ours.get("version", VERSION)) > VERSION:
+        raise ModelError(f"{path}: was written by a newer Garim; update this one to read it")
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
+        raise ValueError("classes must be a list of names")
+    return tuple(values)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)
 
 
 def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
@@ -188,6 +221,8 @@ def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
         "num_features": getattr(network, "num_features", None),
         "pretrained_cfg": {
             "input_size": [3, card.size, card.size],
+            # timm then builds a transformer for this size, not for the one it was published with
+            "fixed_input_size": bool(known.get("fixed_input_size")),
             "mean": list(card.mean),
             "std": list(card.std),
             "interpolation": "bilinear",
@@ -213,7 +248,11 @@ def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
     }
 
 
-def _head_state(network: nn.Module) -> dict[str, Tensor]:
-    """The last layer's tensors, which no two trainings share; hashing all would take seconds."""
-    head: nn.Module = network.get_classifier()  # type: ignore[operator]
-    return dict(head.state_dict())
+def _fingerprint(network: nn.Module) -> str:
+    """Name a network by all its tensors (a second per gigabyte)."""
+    hashed = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        plain = tensor.detach().cpu().contiguous()
+        hashed.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
+        hashed.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from garim.errors import ModelError
+from garim.models.networks.flatten_mlp import FlattenMLP
 
 State = dict[str, Tensor]
 
@@ -34,7 +35,7 @@ def load_file_state(path: Path) -> State:
     if not path.is_file():
         raise ModelError(f"{path}: there is no such weights file. {THREE_WAYS}")
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             found: object = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
@@ -65,8 +66,8 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], source: str) -> N
     Raises:
         ModelError: a tensor of the backbone is missing or has another shape.
     """
-    body: nn.Module = getattr(network, "backbone", network)
-    given = {_flat(name): tensor for name, tensor in state.items()}
+    body: nn.Module = network.backbone if isinstance(network, FlattenMLP) else network
+    given = {_flat(name.removeprefix("backbone.")): tensor for name, tensor in state.items()}
     target = body.state_dict()
     fits = {n: given[_flat(n)] for n in target if _fits(given.get(_flat(n)), target[n])}
     body.load_state_dict(fits, strict=False)
@@ -92,7 +93,9 @@ def _fits(given: Tensor | None, wanted: Tensor) -> bool:
 def _head_names(body: nn.Module) -> set[str]:
     if not hasattr(body, "get_classifier"):
         return set()
-    head = {id(p) for p in body.get_classifier().parameters()}  # type: ignore[operator]
+    found = body.get_classifier()  # type: ignore[operator]
+    heads = found if isinstance(found, tuple | list) else [found]
+    head = {id(p) for one in heads for p in one.parameters()}
     return {name for name, p in body.named_parameters() if id(p) in head}
 
 

@@ -7,7 +7,7 @@ ways can be killed at any moment and run again: what is done is not done twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from garim import files
 from garim.boxes import Box
 from garim.dataset import Dataset, Selection
 from garim.errors import DatasetError, Failure, PictureError, PlanError, SettingsError
-from garim.formats.rows import Row
+from garim.formats import labels
+from garim.formats.rows import SPLITS, Row
 from garim.plan import in_place
-from garim.plan.edits import Edit, Plan
+from garim.plan.disk import errors_named
+from garim.plan.edits import Edit, Plan, check
+from garim.plan.in_place import Key
 from garim.plan.journal import journals, locked
-from garim.plan.new_dataset import write_edited
+from garim.plan.new_dataset import Edited, write_edited
 from garim.streaming import track
 
 
@@ -56,9 +59,6 @@ class Applied:
         }
 
 
-Key = tuple[str, str | None]
-
-
 def apply(
     plan: Plan,
     *,
@@ -77,19 +77,20 @@ def apply(
         settings: crops or boxes, all or accepted edits only.
 
     Raises:
-        SettingsError: neither or both of ``to`` and ``in_place``.
-        DatasetError: the dataset is gone, in use, or the target is not empty.
+        SettingsError: neither or both of ``to`` and ``in_place``, or boxes in place.
+        DatasetError: the dataset is gone, in use, the target is not empty, or the disk refuses.
+        PlanError: an edit that does not say what to do, or cannot be made in place.
     """
     chosen = settings or ApplySettings()
     if (to is None) == (not in_place):
         raise SettingsError(["give either a folder for the new dataset (--to) or --in-place"])
     if in_place and chosen.as_boxes:
         raise SettingsError(["boxes are written into a new dataset only: use --to"])
-    source = dataset_of(plan, data)
     edits = _wanted(plan, chosen)
     if to is None:
-        return _apply_in_place(plan, source, edits)
-    return _apply_to(Path(to), plan, source, edits, chosen)
+        return _apply_in_place(plan, Path(data or plan.dataset).expanduser(), edits)
+    target = Path(to).expanduser().resolve()
+    return _apply_to(target, plan, dataset_of(plan, data), edits, chosen)
 
 
 def dataset_of(plan: Plan, data: Path | str | None = None) -> Dataset:
@@ -105,38 +106,51 @@ def dataset_of(plan: Plan, data: Path | str | None = None) -> Dataset:
 def undo(data: Path | str) -> Applied:
     """Take back the last apply in place, byte for byte.
 
+    A picture that has changed since is left as it is and listed; move it away and undo again to
+    have its original back.
+
     Raises:
-        DatasetError: there is nothing to undo.
+        DatasetError: there is nothing to undo, the dataset is in use, or the disk refuses.
     """
-    root = Path(data)
-    with locked(root):
+    root = Path(data).expanduser()
+    with locked(root), errors_named(root, _UNDO_AGAIN):
         known = journals(root)
         if not known:
             raise DatasetError(f"{root}: nothing to undo; no plan was applied in place here")
         journal = known[-1]
-        failures = []
-        for step in track(reversed(journal.steps), "Undoing", len(journal.steps)):
-            refused = journal.undo(step)
-            if refused:
-                failures.append(Failure(step.file, refused))
+        steps = track(journal.undo(), "Undoing", len(journal.steps))
+        failures = [Failure(step.file, refused) for step, refused in steps if refused]
         count = len(journal.steps) - len(failures)
-        if not failures:
+        if failures:
+            journal.write({"settled": True})
+        else:
             journal.remove()
     return Applied(
         to=root,
-        pictures=len(datasets.read(root)),
+        pictures=len(in_place.rows_in(root)),
         edits={"undone": count},
         failures=tuple(failures),
     )
 
 
 def _selection(plan: Plan) -> dict[str, Any]:
-    known = {"split", "classes", "labels", "format"}
-    try:
-        given = {name: value for name, value in plan.selection.items() if name in known}
-        return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
-    except AttributeError as error:
-        raise PlanError("the plan's selection must be an object {…}") from error
+    given = {name: plan.selection[name] for name in _SELECTED if name in plan.selection}
+    for name, fits in _SELECTED.items():
+        if name in given and not fits(given[name]):
+            raise PlanError(f"the plan's selection has {name} {given[name]!r:.80}, which cannot be")
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+_SELECTED: dict[str, Callable[[Any], bool]] = {
+    "split": _are_texts,
+    "classes": _are_texts,
+    "labels": lambda value: value in ("folder", "all"),
+    "format": lambda value: value is None or isinstance(value, str),
+}
 
 
 def _wanted(plan: Plan, settings: ApplySettings) -> dict[Key, list[Edit]]:
@@ -145,6 +159,7 @@ def _wanted(plan: Plan, settings: ApplySettings) -> dict[Key, list[Edit]]:
     for edit in plan.edits:
         if settings.as_boxes and edit.edit == "keep":
             edit = _whole_as_crop(edit)  # noqa: PLW2901 - the whole picture is its box
+        check(edit)
         if edit.edit != "keep" and edit.state in states and edit.error is None:
             wanted[edit.picture, edit.label].append(edit)
     return wanted
@@ -157,13 +172,26 @@ def _whole_as_crop(edit: Edit) -> Edit:
     return replace(edit, edit="crop", box=Box.whole(*edit.size))
 
 
-def _strangers(edits: dict[Key, list[Edit]], rows: Iterable[Row]) -> list[Failure]:
-    known = {(row.file_name, row.label) for row in rows}
-    return [
-        Failure(name, f"is not in the dataset with the label {label!r}; the edit was left out")
-        for name, label in edits
-        if (name, label) not in known
-    ]
+def _matched(
+    wanted: dict[Key, list[Edit]], rows: Iterable[Key]
+) -> tuple[dict[Key, list[Edit]], list[Failure]]:
+    """Find the row of each edit, its name in whichever Unicode form; list those without one."""
+    known = dict.fromkeys(rows)
+    composed = {_composed(key): key for key in known}
+    found: dict[Key, list[Edit]] = defaultdict(list)
+    failures = []
+    for key, chosen in wanted.items():
+        row = key if key in known else composed.get(_composed(key))
+        if row is None:
+            reason = f"is not in the dataset with the label {key[1]!r}; the edit was left out"
+            failures.append(Failure(key[0], reason))
+        else:
+            found[row] += chosen
+    return found, failures
+
+
+def _composed(key: Key) -> Key:
+    return files.nfc(key[0]), labels.clean(key[1])
 
 
 def unchanged_since(path: Path, edits: Sequence[Edit]) -> str | None:
@@ -178,12 +206,14 @@ def unchanged_since(path: Path, edits: Sequence[Edit]) -> str | None:
     return None
 
 
-def _apply_in_place(plan: Plan, source: Dataset, edits: dict[Key, list[Edit]]) -> Applied:
-    in_place.check(source, edits)
-    with locked(source.root):
-        journal = in_place.open_journal(source.root, plan.digest())
-        failures = _strangers(edits, source.rows) if not journal.steps else []
-        made: Counter[str] = Counter()
+def _apply_in_place(plan: Plan, root: Path, wanted: dict[Key, list[Edit]]) -> Applied:
+    in_place.check(in_place.read(root), wanted)
+    made: Counter[str] = Counter()
+    with locked(root), errors_named(root, _APPLY_AGAIN):
+        journal = in_place.open_journal(root, plan.digest())
+        in_place.go_on(journal)
+        source = in_place.read(root)
+        edits, failures = _matched(wanted, in_place.rows_before(source, journal))
         for (name, _), chosen in track(edits.items(), "Applying", len(edits)):
             try:
                 made.update(in_place.change(journal, source, name, chosen))
@@ -191,48 +221,55 @@ def _apply_in_place(plan: Plan, source: Dataset, edits: dict[Key, list[Edit]]) -
                 failures.append(Failure(name, error.reason))
         journal.finish()
     return Applied(
-        to=source.root,
-        pictures=len(datasets.read(source.root)),
+        to=root,
+        pictures=len(in_place.rows_in(root)),
         edits=dict(made),
         failures=tuple(failures),
     )
+
+
+_APPLY_AGAIN = "what is done is kept: apply the plan again to go on, or `garim undo`"
+_UNDO_AGAIN = "nothing is lost: run `garim undo` again when the disk is well"
 
 
 def _apply_to(
     target: Path,
     plan: Plan,
     source: Dataset,
-    edits: dict[Key, list[Edit]],
+    wanted: dict[Key, list[Edit]],
     settings: ApplySettings,
 ) -> Applied:
-    made: Counter[str] = Counter()
-    rows: list[tuple[Row, Edit | None]] = []
-    failures = [*source.failures, *_strangers(edits, source.rows)]
+    edited: list[Edited] = []
+    edits, strangers = _matched(wanted, [(row.file_name, row.label) for row in source.rows])
+    failures = [*source.failures, *strangers]
+    refused_ones: set[str] = set()
     for row in source.rows:
         chosen = edits.get((row.file_name, row.label), [])
         refused = unchanged_since(source.path(row), chosen) if chosen else None
         if refused:
             failures.append(Failure(row.file_name, refused))
+            refused_ones.add(row.file_name)
             chosen = []
-        made.update(edit.edit for edit in chosen)
-        edited = _edited(row, chosen)
-        if edited is not None:
-            rows.append(edited)
+        edited += _edited(row, chosen, settings.as_boxes)
     name = files.digest_of([plan.digest(), settings.as_boxes, settings.only_accepted])
-    written, broken = write_edited(rows, source, target, name, as_boxes=settings.as_boxes)
+    written, broken = write_edited(edited, source, target, name, as_boxes=settings.as_boxes)
+    failed = refused_ones | {failure.picture for failure in broken}
+    made = Counter[str](
+        edit.edit for (name, _), some in edits.items() if name not in failed for edit in some
+    )
     return Applied(to=target, pictures=written, edits=dict(made), failures=(*failures, *broken))
 
 
-def _edited(row: Row, edits: Sequence[Edit]) -> tuple[Row, Edit | None] | None:
-    """Give the new row and the crop to make, or None if the picture is dropped."""
-    crop = None
+def _edited(row: Row, edits: Sequence[Edit], as_boxes: bool) -> list[Edited]:
+    """Give the new rows and the crops to make; none if the picture is dropped."""
+    if any(edit.edit == "drop" for edit in edits):
+        return []
     for edit in edits:
-        if edit.edit == "drop":
-            return None
         if edit.edit == "relabel":
-            row = replace(row, label=edit.to, edits=(*row.edits, f"relabel from {edit.label}"))
+            note = f"relabel from {row.label}"
+            row = replace(row, label=labels.clean(edit.to), edits=(*row.edits, note))
         elif edit.edit == "move":
-            row = replace(row, split=edit.to, edits=(*row.edits, f"move from {edit.split}"))
-        elif edit.edit == "crop":
-            crop = edit
-    return row, crop
+            split = SPLITS[(edit.to or "").lower()]
+            row = replace(row, split=split, edits=(*row.edits, f"move from {row.split}"))
+    crops = tuple(edit for edit in edits if edit.edit == "crop")
+    return [(row, (crop,)) for crop in crops] if crops and not as_boxes else [(row, crops)]

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from garim import files
 from garim.boxes import Box
 from garim.errors import Failure, PlanError
+from garim.formats.labels import clean
+from garim.formats.rows import SPLITS
+from garim.pictures import MAX_SIDE
 
 VERSION = 1
 
@@ -94,23 +98,22 @@ class Edit:
         """Read an edit.
 
         Raises:
-            PlanError: an unknown kind or state, or a value of the wrong shape.
+            PlanError: an unknown kind or state, a value of the wrong shape, or one that is missing.
         """
-        known = {one.name for one in fields(cls)}
-        given = {name: value for name, value in values.items() if name in known}
+        given = {one.name: values[one.name] for one in fields(cls) if one.name in values}
         try:
             _check_choice("edit", given["edit"], get_args(Kind))
             _check_choice("state", given.get("state", "proposed"), get_args(State))
-            if not isinstance(given["picture"], str):
-                raise TypeError("picture must be text")
-            for name, convert in _FROM_PLAIN.items():
-                if given.get(name) is not None:
-                    given[name] = convert(given[name])
-            return cls(**given)
+            for name, read in _FROM_PLAIN.items():
+                if name == "picture" or given.get(name) is not None:
+                    given[name] = read(name, given[name])
+            edit = cls(**{name: value for name, value in given.items() if value is not None})
         except KeyError as error:
             raise PlanError(f"an edit needs the field {error}") from error
         except (TypeError, ValueError, OverflowError) as error:
             raise PlanError(str(error)) from error
+        check(edit)
+        return edit
 
 
 def _check_choice(name: str, value: object, known: Sequence[str]) -> None:
@@ -130,25 +133,87 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _box(value: Sequence[float]) -> Box:
-    if len(value) != 4:
-        raise ValueError(f"box must be [x, y, width, height], not {value!r}")
-    return Box.from_xywh(value)
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text, not {value!r:.80}")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"{name} must be Unicode text without null, not {value!r:.80}")
+    return value
 
 
-def _size(value: Sequence[int]) -> tuple[int, int]:
-    width, height = value
-    return int(width), int(height)
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise TypeError(f"{name} must be a finite number, not {value!r:.80}")
+    return float(value)
 
 
-def _history(values: Sequence[dict[str, Any]]) -> tuple[Round, ...]:
-    return tuple(
-        Round(**{**value, "box": None if value["box"] is None else _box(value["box"])})
-        for value in values
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r:.80}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be true or false, not {value!r:.80}")
+    return value
+
+
+def _box(name: str, value: Any) -> Box:
+    if not isinstance(value, list) or len(value) != 4:
+        raise TypeError(f"{name} must be [x, y, width, height], not {value!r:.80}")
+    return Box.from_xywh([_number(name, one) for one in value])
+
+
+def _size(name: str, value: Any) -> tuple[int, int]:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(isinstance(one, int) and 0 < one <= MAX_SIDE for one in value)
+    ):
+        raise TypeError(f"{name} must be [width, height] in pixels, not {value!r:.80}")
+    return value[0], value[1]
+
+
+def _history(name: str, value: Any) -> tuple[Round, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise TypeError(f"{name} must be a list of rounds, not {value!r:.80}")
+    return tuple(_round(one) for one in value)
+
+
+def _round(value: dict[str, Any]) -> Round:
+    return Round(
+        round=_whole("round", value["round"]),
+        box=None if value["box"] is None else _box("box", value["box"]),
+        score=_number("score", value["score"]),
+        predicted=_text("predicted", value["predicted"]),
+        changed=_flag("changed", value["changed"]),
     )
 
 
-_FROM_PLAIN: dict[str, Any] = {"box": _box, "size": _size, "history": _history}
+_TEXTS = ("picture", "label", "split", "digest", "reason", "model", "to", "error")
+_FROM_PLAIN: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(_TEXTS, _text),
+    **dict.fromkeys(("score_before", "score_after"), _number),
+    "box": _box,
+    "size": _size,
+    "history": _history,
+}
+
+
+def check(edit: Edit) -> None:
+    """Refuse an edit that does not say what to do.
+
+    Raises:
+        PlanError: a crop without a box, a relabel without a label, a move to no split.
+    """
+    if edit.edit == "crop" and edit.box is None:
+        raise PlanError(f"{edit.picture}: a crop needs a box")
+    if edit.edit == "relabel" and clean(edit.to) is None:
+        raise PlanError(f"{edit.picture}: a relabel needs the new label in 'to'")
+    if edit.edit == "move" and (edit.to or "").lower() not in SPLITS:
+        known = ", ".join(dict.fromkeys(SPLITS.values()))
+        raise PlanError(f"{edit.picture}: cannot move to {edit.to!r}; the splits are {known}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +290,9 @@ def load(path: Path | str) -> Plan:
     """
     name = Path(path)
     try:
-        lines = name.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        # Not splitlines(): JSON may hold other line separators of Unicode.
+        lines = name.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a null byte in the name
         raise PlanError(f"{name}: cannot be read: {error}") from error
     header = _header(name, lines)
     edits = tuple(
@@ -234,15 +300,7 @@ def load(path: Path | str) -> Plan:
         for number, line in enumerate(lines[1:], start=2)
         if line.strip()
     )
-    return Plan(
-        dataset=Path(header["dataset"]),
-        edits=edits,
-        selection=header.get("selection") or {},
-        method=str(header.get("method") or ""),
-        settings=header.get("settings") or {},
-        model=header.get("model"),
-        seconds=header.get("seconds"),
-    )
+    return Plan(edits=edits, **header)
 
 
 def parse_line(line: str, where: str) -> Edit:
@@ -268,13 +326,37 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def _header(path: Path, lines: Sequence[str]) -> dict[str, Any]:
+    """Read the first line: what a Plan is made of besides its edits."""
     try:
-        header = _object(lines[0]) if lines else {}
+        header = _object(lines[0])
     except PlanError:
         header = {}
     if "garim_plan" not in header or not isinstance(header.get("dataset"), str):
         raise PlanError(f"{path}: is no plan; its first line must name the dataset")
     if header["garim_plan"] != VERSION:
         found = header["garim_plan"]
-        raise PlanError(f"{path}: is a plan of version {found}; this Garim reads {VERSION}")
-    return header
+        raise PlanError(f"{path}: is a plan of version {found!r:.80}; this Garim reads {VERSION}")
+    result = {name: header[name] for name in _HEADER if header.get(name) is not None}
+    try:
+        for name, value in result.items():
+            result[name] = _HEADER[name](name, value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PlanError(f"{path}:1: {error}") from error
+    return {**result, "dataset": Path(result["dataset"])}
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object {{…}}, not {value!r:.80}")
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # a ValueError, if it cannot be
+    return value
+
+
+_HEADER: dict[str, Callable[[str, Any], Any]] = {
+    "dataset": _text,
+    "selection": _table,
+    "method": _text,
+    "settings": _table,
+    "model": _text,
+    "seconds": _number,
+}

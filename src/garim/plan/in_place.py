@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from garim import files, pictures
+from garim import files, formats, pictures
 from garim.dataset import Dataset
 from garim.errors import DatasetError, PictureError, PlanError
+from garim.formats import labels
 from garim.formats.rows import SPLITS
+from garim.formats.tree import folders_in, is_ignored, split_and_label
+from garim.plan.disk import stop_if_disk_refuses
 from garim.plan.edits import Edit
-from garim.plan.journal import Journal, Step, journals, new_journal
+from garim.plan.journal import Journal, Step, has, journals, link_in, new_journal
+
+_LONGEST_NAME = 255
+"""Bytes of a file name that every usual disk allows."""
+
+Key = tuple[str, str | None]
+"""A picture's file name and the label of its row."""
 
 
-def check(source: Dataset, edits: Mapping[tuple[str, str | None], Sequence[Edit]]) -> None:
+def read(root: Path) -> Dataset:
+    """Read a folder of class folders; unlike ``garim.read`` it may be empty by now.
+
+    Raises:
+        DatasetError: it is not there, or is in any other format.
+    """
+    if not root.exists():
+        raise DatasetError(f"{root}: there is no such file or folder")
+    if not root.is_dir():
+        raise DatasetError(f"{root}: only a folder can be changed in place; use --to")
+    found = formats.detect(root).name
+    if found != "folder":
+        raise DatasetError(
+            f"{root}: is in the format {found}, whose labels, boxes or provenance beside the "
+            "pictures a change in place would make wrong; use --to"
+        )
+    return rows_in(root)
+
+
+def rows_in(root: Path) -> Dataset:
+    """Read a folder as class folders, whatever else is in it."""
+    _, contents = formats.read(root, "folder")
+    return Dataset(root=root, rows=contents.rows, classes=contents.classes, origin=root)
+
+
+def check(source: Dataset, edits: Mapping[Key, Sequence[Edit]]) -> None:
     """Refuse what cannot be done in place, before anything is touched.
 
     Raises:
@@ -28,10 +63,13 @@ def check(source: Dataset, edits: Mapping[tuple[str, str | None], Sequence[Edit]
             f"{source.origin}: has boxes or provenance beside its pictures, which a change in "
             "place would make wrong; use --to"
         )
-    crops = Counter(name for (name, _), chosen in edits.items() for e in chosen if e.edit == "crop")
-    several = [name for name, count in crops.items() if count > 1]
-    if several:
-        raise PlanError(f"{several[0]}: has several crops; write them to a new dataset with --to")
+    several = {files.nfc(name): Counter[str]() for name, _ in edits}
+    for (name, _), chosen in edits.items():
+        several[files.nfc(name)].update(edit.edit for edit in chosen)
+    for name, kinds in several.items():
+        for kind in ("crop", "relabel", "move"):
+            if kinds[kind] > 1:
+                raise PlanError(f"{name}: has several {kind}s; write a new dataset with --to")
     for chosen in edits.values():
         for edit in chosen:
             check_new_name(edit)
@@ -41,12 +79,34 @@ def check_new_name(edit: Edit) -> None:
     """Refuse a new label or split that cannot be the name of a folder.
 
     Raises:
-        PlanError: empty, a path, or hidden.
+        PlanError: empty, a path, hidden, too long, or, for a label, one that means a split.
     """
-    if edit.edit in {"relabel", "move"}:
-        name = edit.to or ""
-        if not name.strip() or name.startswith(".") or any(c in name for c in "/\\\0"):
-            raise PlanError(f"{edit.picture}: cannot {edit.edit} to {name!r}: no name for a folder")
+    name = labels.clean(edit.to) or ""
+    if edit.edit == "move" and name.lower() not in SPLITS:
+        known = ", ".join(dict.fromkeys(SPLITS.values()))
+        raise PlanError(f"{edit.picture}: cannot move to {edit.to!r}; the splits are {known}")
+    if edit.edit == "relabel" and not _can_be_label(name):
+        raise PlanError(
+            f"{edit.picture}: cannot relabel to {edit.to!r}: no name for a folder of its own"
+        )
+
+
+def _can_be_label(name: str) -> bool:
+    return (
+        bool(name)
+        and not is_ignored(name)
+        and not any(c in name for c in "/\\\0")
+        and len(name.encode()) <= _LONGEST_NAME
+        and name.lower() not in SPLITS
+    )
+
+
+def rows_before(source: Dataset, journal: Journal) -> list[Key]:
+    """List the rows as they were before the journal's first step."""
+    moved = {step.to for step in journal.steps if step.to}
+    gone = [step.file for step in journal.steps]
+    names = {row.file_name for row in source.rows} - moved
+    return [(name, split_and_label(name)[1]) for name in sorted({*names, *gone})]
 
 
 def open_journal(root: Path, plan: str) -> Journal:
@@ -56,6 +116,10 @@ def open_journal(root: Path, plan: str) -> Journal:
         DatasetError: this plan is applied already, or another was interrupted.
     """
     for journal in journals(root):
+        if journal.settled:
+            continue
+        if journal.undoing:
+            raise DatasetError(f"{root}: an undo was interrupted; run `garim undo` again")
         if journal.plan == plan and not journal.done:
             return journal
         if journal.plan == plan:
@@ -67,89 +131,139 @@ def open_journal(root: Path, plan: str) -> Journal:
     return new_journal(root, plan)
 
 
+def go_on(journal: Journal) -> None:
+    """Finish the step during which an earlier run was killed; the ones before it are done."""
+    if journal.steps:
+        _finish(journal, journal.steps[-1])
+
+
 def change(journal: Journal, source: Dataset, name: str, edits: Sequence[Edit]) -> list[str]:
     """Make the edits of one picture; give the kinds that were made.
 
     Raises:
         PictureError: the picture has changed since the plan was made, or cannot be cut.
+        OSError: the disk refuses.
     """
-    before = next((edit.digest for edit in edits if edit.digest), None)
-    step = next((one for one in journal.steps if one.file == name), None)
-    if step is None:
-        step = _prepare(journal, source, name, edits, before)
-        journal.begin(step)
-    _finish(journal, step)
+    if name not in journal.by_file:
+        step = _prepare(journal, source, name, edits)
+        if step.to is not None or step.after != step.before:
+            journal.begin(step)
+            _finish(journal, step)
     return [edit.edit for edit in edits]
 
 
-def _prepare(
-    journal: Journal, source: Dataset, name: str, edits: Sequence[Edit], before: str | None
-) -> Step:
-    path = source.root / name
-    try:
-        found = files.digest(path)
-    except OSError as error:
-        raise PictureError(path, error.strerror or str(error)) from error
-    if before is not None and found != before:
-        raise PictureError(path, "has changed since the plan was made; make a new plan for it")
+def _prepare(journal: Journal, source: Dataset, name: str, edits: Sequence[Edit]) -> Step:
+    found = _checked_digest(source.root, name, edits)
     if any(edit.edit == "drop" for edit in edits):
         return Step(file=name, before=found, after=None)
-    crop = next((edit for edit in edits if edit.edit == "crop" and edit.box), None)
-    after = found
-    if crop is not None and crop.box is not None:
-        made = journal.folder / "new" / name
+    target = _free(source.root, _relocated(source.root, name, edits), name)
+    link = link_in(source.root, target)
+    if link:
+        raise PictureError(name, f"would move through the link {link}; use --to")
+    crop = next((edit for edit in edits if edit.edit == "crop"), None)
+    return Step(
+        file=name,
+        before=found,
+        after=found if crop is None else _cut(journal, source.root / name, name, crop),
+        to=None if target == name else target,
+        folders=_missing_folders(source.root, target),
+    )
+
+
+def _checked_digest(root: Path, name: str, edits: Sequence[Edit]) -> str:
+    link = link_in(root, name)
+    if link:
+        raise PictureError(name, f"is reached through the link {link}; use --to")
+    try:
+        found = files.digest(root / name)
+    except OSError as error:
+        raise PictureError(name, error.strerror or str(error)) from error
+    if {edit.digest for edit in edits if edit.digest} - {found}:
+        raise PictureError(name, "has changed since the plan was made; make a new plan for it")
+    return found
+
+
+def _cut(journal: Journal, path: Path, name: str, crop: Edit) -> str:
+    """Write the crop to where it waits; give its digest."""
+    made = journal.new(name)
+    try:
+        if crop.box is None:
+            raise PictureError(name, "a crop needs a box")
         pictures.crop_file(path, crop.box, made)
-        after = files.digest(made)
-    target = _free(source.root, _relocated(name, edits), name)
-    return Step(file=name, before=found, after=after, to=None if target == name else target)
+    except PictureError as error:
+        stop_if_disk_refuses(error)
+        raise
+    return files.digest(made)
 
 
 def _finish(journal: Journal, step: Step) -> None:
     """Bring the dataset to the state after the step, from before it or from the middle of it."""
     original = journal.root / step.file
     target = journal.root / (step.to or step.file)
-    made = journal.folder / "new" / step.file
-    if step.after is None:
-        original.unlink(missing_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if made.exists():
-        made.replace(target)
-    elif step.to is not None and original.exists():
-        original.replace(target)
-    if step.to is not None:
-        original.unlink(missing_ok=True)
-    files.flush_folder(target.parent)
+    made = journal.new(step.file)
+    if step.after is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if step.after != step.before and has(made, step.after):
+            made.replace(target)
+        elif step.after == step.before and not target.exists():
+            original.replace(target)
+        files.flush_folder(target.parent)
+    gone = step.after is None or (step.to is not None and has(target, step.after))
+    if gone and has(original, step.before):
+        original.unlink()
+    if original.parent.is_dir():
+        files.flush_folder(original.parent)
 
 
-def _relocated(name: str, edits: Sequence[Edit]) -> str:
+def _relocated(root: Path, name: str, edits: Sequence[Edit]) -> PurePosixPath:
+    """Give the new file name that the edits ask for, in folders spelled as on the disk."""
     path = PurePosixPath(name)
     folders = list(path.parts[:-1])
+    label = split_and_label(name)[1]
+    meaning: Callable[[object], str | None]
+    split_at = next((i for i, part in enumerate(folders) if part.lower() in SPLITS), None)
     for edit in edits:
-        if edit.edit == "relabel":
-            _replace_last(folders, lambda part: files.nfc(part) == edits[0].label, edit, name)
-        elif edit.edit == "move":
-            _replace_last(folders, lambda part: part.lower() in SPLITS, edit, name)
-    return str(PurePosixPath(*folders, path.name))
+        if edit.edit == "move":
+            index, meaning = split_at, _split
+        elif edit.edit == "relabel":
+            others = [i for i, part in enumerate(folders) if i != split_at]
+            index, meaning = (others[-1] if label is not None else None), labels.clean
+        else:
+            continue
+        if index is None:
+            raise PictureError(name, f"has no folder that could become {edit.to!r}; use --to")
+        folders[index] = _spelled(root.joinpath(*folders[:index]), edit.to, meaning)
+    return PurePosixPath(*folders, path.name)
 
 
-def _replace_last(
-    folders: list[str], matches: Callable[[str], bool], edit: Edit, name: str
-) -> None:
-    for index in reversed(range(len(folders))):
-        if matches(folders[index]):
-            folders[index] = edit.to or folders[index]
-            return
-    raise PictureError(name, f"has no folder that could become {edit.to!r}; use --to")
+def _split(name: object) -> str | None:
+    return SPLITS.get(str(name).lower())
 
 
-def _free(root: Path, wanted: str, current: str) -> str:
-    """Give a name that no other picture has."""
-    if wanted == current:
-        return wanted
-    path, number = PurePosixPath(wanted), 1
-    candidate = path
-    while (root / candidate).exists():
+def _spelled(folder: Path, wanted: str | None, meaning: Callable[[object], str | None]) -> str:
+    """Give the folder that means the same already, or a name for a new one."""
+    new = meaning(wanted) or ""
+    same = [one.name for one in folders_in(folder) if meaning(one.name) == new]
+    return new if new in same or not same else same[0]
+
+
+def _free(root: Path, wanted: PurePosixPath, current: str) -> str:
+    """Give a name that no other picture has, not even in other case or another Unicode form."""
+    if str(wanted) == current:
+        return current
+    folder = root / wanted.parent
+    taken = set(map(_key, os.listdir(folder))) if folder.is_dir() else set()  # noqa: PTH208 - fast
+    candidate, number = wanted, 1
+    while _key(candidate.name) in taken:
         number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        candidate = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
     return str(candidate)
+
+
+def _key(name: str) -> str:
+    return files.nfc(files.nfc(name).casefold())
+
+
+def _missing_folders(root: Path, name: str) -> tuple[str, ...]:
+    parents = [str(one) for one in PurePosixPath(name).parents][:-1]
+    return tuple(one for one in reversed(parents) if not (root / one).is_dir())

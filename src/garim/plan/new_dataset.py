@@ -17,12 +17,14 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, PictureError
 from garim.formats import huggingface
 from garim.formats.rows import Contents, Object, Row
+from garim.plan.disk import errors_named, stop_if_disk_refuses
 from garim.plan.edits import Edit
 
 _MARKER = "unfinished"
+_GROWING = "dataset"
 
-Edited = tuple[Row, Edit | None]
-"""A row of the new dataset, and the crop that makes its picture, if any."""
+Edited = tuple[Row, tuple[Edit, ...]]
+"""A row of the new dataset, and the crop that makes its picture, if any (several as boxes)."""
 
 
 def write_edited(
@@ -34,50 +36,86 @@ def write_edited(
         edited: rows with the file names of the source.
         source: where the pictures are.
         target: new or empty folder.
-        name: digest of all that decides the result; an unfinished folder of another is refused.
+        name: digest of the plan and settings; what is unfinished of another, or of pictures that
+            have changed, is begun again.
         as_boxes: keep the pictures whole and write the boxes as objects.
 
     Returns:
         How many pictures were written, and those that could not be.
 
     Raises:
-        DatasetError: the target is not empty, or holds something else unfinished.
+        DatasetError: the target is not empty, holds something else unfinished, or the disk refuses.
     """
-    unfinished = _begin(target, name)
-    crops = {_new_row(row, crop, as_boxes): None if as_boxes else crop for row, crop in edited}
     failures: list[Failure] = []
+    crops: dict[Row, Box | None] = {}
+    for row, chosen in edited:
+        try:
+            crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source)
+        except PictureError as error:
+            failures.append(Failure(row.file_name, error.reason))
 
     def put(row: Row, path: Path) -> bool:
         try:
-            _write_picture(source.root / row.file_name, crops[row], path)
+            _write_picture(source.path(row), crops[row], path)
         except PictureError as error:
+            stop_if_disk_refuses(error)
             failures.append(Failure(row.file_name, error.reason))
             return False
         return True
 
-    contents = Contents(rows=tuple(crops), classes=_classes(source, edited))
-    huggingface.write(contents, source.root, unfinished, put)
-    (unfinished / _MARKER).unlink()
-    if target.exists():
-        target.rmdir()
-    unfinished.replace(target)
-    return len(crops) - len(failures), sorted(failures, key=lambda f: f.picture)
+    known = len(failures)
+    with errors_named(target, "apply the plan again to go on"):
+        unfinished = _begin(target, files.digest_of([name, _state(source, crops)]))
+        contents = Contents(rows=tuple(crops), classes=_classes(source, edited))
+        huggingface.write(contents, source.root, unfinished / _GROWING, put)
+        _give_name(unfinished, target)
+    count = len(crops) - (len(failures) - known)
+    return count, sorted(failures, key=lambda failure: failure.picture)
 
 
 def _begin(target: Path, name: str) -> Path:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DatasetError(f"{target}: is not empty; give a new or empty folder with --to")
     unfinished = target.with_name(f".{target.name}.unfinished")
     marker = unfinished / _MARKER
-    if marker.is_file() and marker.read_text() != name:
-        shutil.rmtree(unfinished)  # ours: the marker says so, and nothing in it is an original
-    elif unfinished.exists() and not marker.is_file() and any(unfinished.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        if _is_ours(unfinished) and not (unfinished / _GROWING).exists():
+            shutil.rmtree(unfinished)  # killed right after the target was whole
+        raise DatasetError(f"{target}: is not empty; give a new or empty folder with --to")
+    if unfinished.exists() and not _is_ours(unfinished):
         raise DatasetError(f"{unfinished}: is in the way; remove it")
-    try:
-        files.write_text(marker, name)
-    except OSError as error:
-        raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
+    if marker.is_file() and marker.read_text() != name:
+        shutil.rmtree(unfinished)
+    files.write_text(marker, name)
+    (unfinished / _GROWING).mkdir(exist_ok=True)
     return unfinished
+
+
+def _is_ours(unfinished: Path) -> bool:
+    """Tell whether a folder was made here; then nothing in it is an original."""
+    if not unfinished.is_dir() or (unfinished / _MARKER).is_file():
+        return unfinished.is_dir()
+    return all(one.name.endswith(".tmp") for one in unfinished.iterdir())  # killed at its start
+
+
+def _give_name(unfinished: Path, target: Path) -> None:
+    if target.exists():
+        target.rmdir()
+    for stray in (unfinished / _GROWING).rglob(".*.tmp"):  # of a killed run
+        stray.unlink()
+    (unfinished / _GROWING).replace(target)
+    files.flush_folder(target.parent)
+    shutil.rmtree(unfinished)
+
+
+def _state(source: Dataset, crops: dict[Row, Box | None]) -> list[object]:
+    """Give all that decides the result: rows and crops in their order, and the pictures' times."""
+    times = []
+    for name in dict.fromkeys(row.file_name for row in crops):
+        try:
+            status = (source.root / name).stat()
+            times.append((status.st_size, status.st_mtime_ns))
+        except OSError:
+            times.append((-1, -1))
+    return [str(source.root.resolve()), [(repr(r), repr(box)) for r, box in crops.items()], times]
 
 
 def _classes(source: Dataset, edited: Sequence[Edited]) -> tuple[str, ...]:
@@ -85,11 +123,11 @@ def _classes(source: Dataset, edited: Sequence[Edited]) -> tuple[str, ...]:
     return (*source.classes, *sorted(used - set(source.classes)))
 
 
-def _write_picture(source: Path, crop: Edit | None, target: Path) -> None:
+def _write_picture(source: Path, box: Box | None, target: Path) -> None:
     if target.exists():
         return
-    if crop is not None and crop.box is not None:
-        pictures.crop_file(source, crop.box, target)
+    if box is not None:
+        pictures.crop_file(source, box, target)
         return
     pictures.open_picture(source, at_least=32)  # a new dataset holds no broken pictures
     try:
@@ -98,24 +136,43 @@ def _write_picture(source: Path, crop: Edit | None, target: Path) -> None:
         raise PictureError(source, f"cannot be copied: {error.strerror or error}") from error
 
 
-def _new_row(row: Row, crop: Edit | None, as_boxes: bool) -> Row:
-    """Give the row of the new dataset, its file name still the source's."""
-    row = replace(row, source=row.source or row.file_name)
-    if crop is None or crop.box is None:
-        return row
-    label = row.label or ""
-    if as_boxes:
-        return replace(row, objects=(Object(label, crop.box),), edits=(*row.edits, "box"))
-    part = crop.box
-    inside = [Object(o.label, _in_crop(o.box, part)) for o in row.objects]
-    whole = Object(label, Box.whole(part.width, part.height))
-    return replace(
-        row,
+def _boxed(row: Row, chosen: Sequence[Edit]) -> dict[Row, Box | None]:
+    """Give the row with the proposed boxes in place of what it had, its picture whole."""
+    new = replace(row, source=row.source or row.file_name)
+    boxes = [edit.box for edit in chosen if edit.box is not None]
+    if boxes and row.label is None:
+        raise PictureError(row.file_name, "has no label for its box")
+    if boxes:
+        objects = tuple(Object(row.label or "", box) for box in boxes)
+        new = replace(new, objects=objects, edits=(*row.edits, "box"))
+    return {new: None}
+
+
+def _cropped(row: Row, chosen: Sequence[Edit], source: Dataset) -> dict[Row, Box | None]:
+    """Give the row of the part that is cut out, and the part in whole pixels."""
+    new = replace(row, source=row.source or row.file_name)
+    if not chosen or chosen[0].box is None:
+        return {new: None}
+    part = chosen[0].box.rounded().clip(*_size(chosen[0], source.path(row)))
+    objects = [Object(one.label, _in_crop(one.box, part)) for one in row.objects]
+    if row.label is not None:
+        objects.insert(0, Object(row.label, Box.whole(part.width, part.height)))
+    new = replace(
+        new,
         size=None,
-        objects=(whole, *(o for o in inside if not o.box.is_degenerate)),
+        objects=tuple(one for one in objects if not one.box.is_degenerate),
+        mask_file_name=None,  # a mask of the whole picture does not fit its part
         source_box=part if row.source_box is None else part.shift(*row.source_box.xyxy()[:2]),
         edits=(*row.edits, "crop"),
     )
+    return {new: part}
+
+
+def _size(crop: Edit, path: Path) -> tuple[int, int]:
+    if crop.size is not None:
+        return crop.size
+    header = pictures.header(path)
+    return header.width, header.height
 
 
 def _in_crop(box: Box, part: Box) -> Box:

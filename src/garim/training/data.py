@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
 
 from garim import files, pictures
 from garim.copies import copy_groups
@@ -51,11 +52,7 @@ class Examples:
 
 
 def collect(dataset: Dataset, classes: Sequence[str]) -> tuple[Examples, list[Failure]]:
-    """List the labelled pictures that can be opened, and those that cannot.
-
-    Raises:
-        DatasetError: fewer than two classes have pictures.
-    """
+    """List the labelled pictures that can be opened, and those that cannot."""
     number = {name: index for index, name in enumerate(classes)}
     rows = [row for row in dataset.rows if row.label in number]
     good, failures = [], []
@@ -65,7 +62,6 @@ def collect(dataset: Dataset, classes: Sequence[str]) -> tuple[Examples, list[Fa
             failures.append(Failure(row.file_name, result.reason))
         else:
             good.append((path, number[row.label or ""], result))
-    _check_classes(Counter(classes[target] for _, target, _ in good), classes, dataset.origin)
     paths = tuple(path for path, _, _ in good)
     examples = Examples(
         paths=paths,
@@ -81,8 +77,9 @@ def _readable(path: Path) -> str:
     return files.digest(path)
 
 
-def _check_classes(counts: Counter[str], classes: Sequence[str], origin: Path) -> None:
-    present = [name for name in classes if counts[name]]
+def check_classes(examples: Examples, classes: Sequence[str], origin: Path) -> None:
+    """Raise a DatasetError if fewer than two classes have pictures."""
+    present = [classes[number] for number in np.unique(examples.targets)]
     if len(present) < 2:
         found = f"only {present[0]!r}" if present else "none"
         raise DatasetError(
@@ -123,29 +120,87 @@ def _assigned(examples: Examples, shares: dict[str, float], seed: int) -> list[s
     return [part_of[group] for group in examples.groups.tolist()]
 
 
-class SquarePictures(TorchDataset[tuple[Tensor, int]]):
+class Order(Sampler[int]):
+    """The pictures of an epoch, as ``epoch * count + index``: who is asked knows the epoch.
+
+    The order depends on the seed and the epoch only, so that a run can be repeated and resumed.
+
+    Args:
+        count: pictures.
+        seed: None for no shuffling.
+    """
+
+    def __init__(self, count: int, seed: int | None) -> None:
+        self.count = count
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        numbers = np.arange(self.count)
+        if self.seed is not None:
+            numbers = np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+        return iter((self.epoch * self.count + numbers).tolist())
+
+
+class Batched(TorchDataset[tuple[Tensor, Tensor]]):
+    """Inputs with several copies per picture, one of which is seen per epoch, by whole batches."""
+
+    def __init__(self, targets: NDArray[np.int64], copies: int) -> None:
+        self.targets = torch.from_numpy(targets)
+        self.copies = copies
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def inputs(self, index: int, copy: int) -> Tensor:
+        """Give one copy of a picture."""
+        raise NotImplementedError
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        epoch, index = divmod(number, len(self))
+        return self.inputs(index, epoch % self.copies), self.targets[index]
+
+    def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Give a batch; ``numbers`` are those of ``Order``."""
+        pairs = [divmod(number, len(self)) for number in numbers]
+        inputs = torch.stack([self.inputs(i, epoch % self.copies) for epoch, i in pairs])
+        return inputs, self.targets[[i for _, i in pairs]]
+
+
+class FeatureCopies(Batched):
+    """Features, each of shape ``(copies, …)``, with their classes."""
+
+    def __init__(self, features: Sequence[Tensor], targets: NDArray[np.int64]) -> None:
+        super().__init__(targets, len(features[0]))
+        self.features = features
+
+    def inputs(self, index: int, copy: int) -> Tensor:
+        """Give the features of one copy."""
+        return self.features[index][copy]
+
+
+class SquarePictures(Batched):
     """Augmented square pictures, uint8 of shape ``(size, size, 3)``, with their classes.
 
-    The change that a picture gets in an epoch depends on the seed, the picture and
+    The change that a picture gets in an epoch depends on the seed, the picture's content and
     ``epoch % copies`` only, so that a run can be repeated, resumed, or computed ahead.
     """
 
     def __init__(
         self, examples: Examples, size: int, augment: Augmentation, copies: int, seed: int
     ) -> None:
+        super().__init__(examples.targets, copies)
         self.examples = examples
         self.size = size
         self.augment = augment
-        self.copies = copies
         self.seed = seed
-        self.epoch = 0
         self._held: list[Pixels] | None = None
         if len(examples) * size * size * 3 <= IN_MEMORY:
             held = stream(lambda path: square(path, size), examples.paths)
             self._held = [_or_blank(r, size) for _, r in track(held, "Decoding", len(examples))]
-
-    def __len__(self) -> int:
-        return len(self.examples)
 
     @property
     def in_memory(self) -> bool:
@@ -154,12 +209,20 @@ class SquarePictures(TorchDataset[tuple[Tensor, int]]):
 
     def picture(self, index: int, copy: int) -> Pixels:
         """Give one augmented copy of a picture."""
-        whole = self._held[index] if self._held else square(self.examples.paths[index], self.size)
-        return self.augment(whole, np.random.default_rng([self.seed, index, copy]))
+        whole = self._held[index] if self._held else _decoded(self.examples.paths[index], self.size)
+        drawn = [self.seed, int(self.examples.digests[index], 16), copy]
+        return self.augment(whole, np.random.default_rng(drawn))
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = self.picture(index, self.epoch % self.copies)
-        return torch.from_numpy(picture.copy()), int(self.examples.targets[index])
+    def inputs(self, index: int, copy: int) -> Tensor:
+        """Give one augmented copy of a picture."""
+        return torch.from_numpy(self.picture(index, copy).copy())  # theirs may be read-only
+
+
+def _decoded(path: Path, size: int) -> Pixels:
+    try:
+        return square(path, size)
+    except PictureError as error:
+        return _or_blank(error, size)
 
 
 def _or_blank(result: Pixels | PictureError, size: int) -> Pixels:

@@ -10,15 +10,14 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
-from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import DataLoader
 
 from garim.errors import ModelError
 from garim.models.classifier import normalised
@@ -26,7 +25,7 @@ from garim.models.networks import create, frozen_part, trained_part
 from garim.models.weights import load_file_state, load_into, load_pretrained
 from garim.streaming import chunks, default_workers, stream, track
 from garim.training.augmentation import AUGMENTATIONS
-from garim.training.data import Examples, SquarePictures
+from garim.training.data import Batched, Examples, FeatureCopies, Order, SquarePictures
 from garim.training.loop import Fitted, fit
 from garim.training.settings import Recipe, TrainSettings, weights_file
 
@@ -88,6 +87,7 @@ def _network(recipe: Recipe, classes: int) -> nn.Module:
         "input_size": recipe.size,
         "hidden": recipe.hidden,
         "drop_rate": recipe.dropout,
+        **({"backbone_options": recipe.options} if recipe.options else {}),
     }
     return create("flatten_mlp", classes, options)
 
@@ -128,27 +128,31 @@ class _Body(nn.Module):
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.to(memory_format=torch.channels_last)
         self.recipe = recipe
+        self.head = trained_part(network) if recipe.tune == "head" else None
 
     def train(self, mode: bool = True) -> _Body:
-        """Switch the mode; batch norm of frozen layers keeps its statistics."""
+        """Switch the mode; frozen parts drop nothing, and their batch norm learns nothing."""
         super().train(mode)
-        for module in self.network.modules():
-            own = list(module.parameters(recurse=False))
-            if own and not any(p.requires_grad for p in own):
-                module.eval()
+        if self.head is not None:
+            self.network.eval()
+            self.head.train(mode)
+        elif self.recipe.tune == "last":
+            for module in self.network.modules():
+                if module.state_dict() and not any(p.requires_grad for p in module.parameters()):
+                    module.eval()
         return self
 
     def forward(self, batch: Tensor) -> Tensor:
         """Score pictures, uint8 of shape ``(n, size, size, 3)``."""
         inputs = normalised(batch, self.recipe.mean, self.recipe.std)
-        if self.recipe.tune == "head":
-            with torch.no_grad():
-                features = frozen_part(self.network)(inputs)
-            scores: Tensor = trained_part(self.network)(features)
-        else:
-            scores = self.network(inputs)
+        if self.head is None:
+            scores: Tensor = self.network(inputs)
+            return scores
+        with torch.no_grad():
+            features = frozen_part(self.network)(inputs)
+        scores = self.head(features)
         return scores
 
 
@@ -209,16 +213,15 @@ class OnFeatures:
     def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
         """Train on examples."""
         augmented = self.features(examples, self.recipe.augment, self.recipe.copies)
-        loader = _loader(_Copies(augmented, examples.targets), self.recipe, True)
+        loader = _loader(FeatureCopies(augmented, examples.targets), self.recipe, True)
         held = None
         if validation is not None and len(validation):
-            features = self.features(validation, "none", 1)[:, 0]
-            held = _loader(TensorDataset(features, torch.from_numpy(validation.targets)),
-                           self.recipe, False)  # fmt: skip
+            plain = FeatureCopies(self.features(validation, "none", 1), validation.targets)
+            held = _loader(plain, self.recipe, False)
         return fit(trained_part(self.network), loader, held, self.recipe, self.folder)
 
-    def features(self, examples: Examples, augment: str, copies: int) -> Tensor:
-        """Give features of shape ``(n, copies, …)``; those computed before are not again."""
+    def features(self, examples: Examples, augment: str, copies: int) -> list[Tensor]:
+        """Give each picture's features ``(copies, …)``; those computed before are not again."""
         wanted = [f"{digest}:{augment}:{copies}" for digest in examples.digests]
         new = [i for i, name in enumerate(wanted) if name not in self._known]
         pictures = SquarePictures(
@@ -229,12 +232,13 @@ class OnFeatures:
         found = self._computed(pictures, todo)
         for position, index in enumerate(new):
             self._known[wanted[index]] = torch.stack(found[position * copies :][:copies])
-        return torch.stack([self._known[name] for name in wanted])
+        return [self._known[name] for name in wanted]
 
     def _computed(self, pictures: SquarePictures, todo: list[tuple[int, int]]) -> list[Tensor]:
         """Features of (picture, copy) pairs, in their order."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        body: Callable[[Tensor], Tensor] = frozen_part(self.network.to(device).eval())
+        network = self.network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        body: Callable[[Tensor], Tensor] = frozen_part(network)
         result: list[Tensor] = []
         made = stream(lambda pair: pictures.picture(*pair), todo)
         with torch.inference_mode():
@@ -247,40 +251,33 @@ class OnFeatures:
 
     def predict(self, examples: Examples) -> NDArray[np.int64]:
         """Give the class numbers of pictures."""
-        features = self.features(examples, "none", 1)[:, 0]
+        features = torch.stack([one[0] for one in self.features(examples, "none", 1)])
         with torch.inference_mode():
             scores = trained_part(self.network).eval()(features)
         return np.asarray(scores.argmax(1).numpy())
 
     def fresh(self, number: int, epochs: int) -> OnFeatures:
         """Give a learner for a fold; it shares the features."""
-        network = copy.deepcopy(self.network)
+        frozen = {id(p): p for p in self.network.parameters() if not p.requires_grad}
+        network = copy.deepcopy(self.network, cast(dict[int, Any], frozen))
         trained_part(network).load_state_dict(self._start)
         recipe = replace(self.recipe, epochs=max(1, epochs))
         return OnFeatures(network, recipe, self.folder / "folds" / str(number), self._known)
 
 
-class _Copies(TorchDataset[tuple[Tensor, Tensor]]):
-    """Features with several copies per picture; one of them per epoch, as in SquarePictures."""
-
-    def __init__(self, features: Tensor, targets: NDArray[np.int64]) -> None:
-        self.features = features
-        self.targets = torch.from_numpy(targets)
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.features[index, self.epoch % self.features.shape[1]], self.targets[index]
-
-
-def _loader(pictures: TorchDataset[Any], recipe: Recipe, shuffle: bool) -> DataLoader[Any]:
+def _loader(pictures: Batched, recipe: Recipe, shuffle: bool) -> DataLoader[Any]:
     decodes = isinstance(pictures, SquarePictures) and not pictures.in_memory
     return DataLoader(
         pictures,
         batch_size=recipe.batch,
-        shuffle=shuffle,
+        sampler=Order(len(pictures), recipe.seed if shuffle else None),
+        # Batch norm cannot learn from a batch of one picture.
+        drop_last=shuffle and len(pictures) > 1 and len(pictures) % recipe.batch == 1,
         num_workers=default_workers() if decodes else 0,
-        generator=torch.Generator().manual_seed(recipe.seed),
+        persistent_workers=decodes,
+        collate_fn=_as_it_is,
     )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

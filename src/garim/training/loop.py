@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,13 +15,12 @@ from typing import Any, cast
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchmetrics.functional.classification import multiclass_accuracy
 
-from garim.streaming import steps
+from garim.errors import ModelError
+from garim.training.callbacks import Best, Curves, Progress, Resume, trained_state
 from garim.training.settings import Recipe
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
@@ -44,6 +46,8 @@ class Classification(L.LightningModule):
         total_steps: optimizer steps of the whole training.
     """
 
+    strict_loading = False  # checkpoints leave out what is frozen
+
     def __init__(self, model: nn.Module, recipe: Recipe, total_steps: int) -> None:
         super().__init__()
         self.model = model
@@ -54,16 +58,16 @@ class Classification(L.LightningModule):
         """Give the loss of one batch."""
         inputs, targets = batch
         loss = nn.functional.cross_entropy(self.model(inputs), targets)
-        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Note loss and accuracy of one batch."""
         inputs, targets = batch
         scores = self.model(inputs)
-        accuracy = multiclass_accuracy(scores, targets, scores.shape[1], average="micro")
-        self.log("val_loss", nn.functional.cross_entropy(scores, targets))
-        self.log("val_accuracy", accuracy)
+        loss = nn.functional.cross_entropy(scores, targets)
+        self.log("val_loss", loss, batch_size=len(targets))
+        self.log("val_accuracy", _accuracy(scores, targets), batch_size=len(targets))
 
     def configure_optimizers(self) -> Any:
         """Give AdamW and its one-cycle schedule (Smith 2018)."""
@@ -78,27 +82,13 @@ class Classification(L.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave the frozen backbone out: it never changes."""
+        checkpoint["state_dict"] = trained_state(self)
 
-class _Epochs(L.Callback):
-    """Tell the pictures which epoch it is, and show progress."""
 
-    def __init__(self, description: str) -> None:
-        self.description = description
-
-    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        self._bar = steps(self.description, trainer.max_epochs)
-        self._step = self._bar.__enter__()
-
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        pictures = trainer.train_dataloader.dataset
-        if hasattr(pictures, "epoch"):
-            pictures.epoch = trainer.current_epoch
-
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        self._step(1)
-
-    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        self._bar.__exit__(None, None, None)
+def _accuracy(scores: Tensor, targets: Tensor) -> Tensor:
+    return (scores.argmax(dim=1) == targets).float().mean()
 
 
 def fit(
@@ -113,42 +103,68 @@ def fit(
 
     Args:
         model: trained where its parameters require gradients.
-        train: batches of inputs and class numbers.
+        train: batches of inputs and class numbers; its sampler's ``epoch`` is set.
         validation: the same, for early stopping and choosing the best epoch; None to run all
             epochs and keep the last.
         recipe: epochs, learning rate, patience, devices.
         folder: takes ``curves/`` and, while it runs, ``checkpoints/``; a checkpoint left there by
             an interrupted run is continued.
         description: shown beside the progress bar.
+
+    Raises:
+        ModelError: the checkpoint to continue from is broken.
     """
     module = Classification(model, recipe, max(1, recipe.epochs * len(train)))
-    checkpoints = folder / "checkpoints"
-    monitor = "val_loss" if validation else None
-    keep = ModelCheckpoint(checkpoints, monitor=monitor, save_last=True)
-    callbacks: list[L.Callback] = [keep, _Epochs(description)]
-    if validation and recipe.patience:
-        callbacks.append(EarlyStopping("val_loss", patience=recipe.patience))
+    module.train()  # Lightning takes the modes as it finds them
+    best = Best(recipe.patience)
+    callbacks: list[L.Callback] = [best] if validation else []
+    last = folder / "checkpoints" / "last.ckpt"
+    callbacks += [Progress(description, train.sampler), Curves(folder), Resume(last)]
     trainer = _trainer(recipe, folder, callbacks)
-    last = checkpoints / "last.ckpt"
-    with warnings.catch_warnings():
+    with _interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like
-        trainer.fit(module, train, validation, ckpt_path=last if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    best = torch.load(keep.best_model_path, map_location="cpu", weights_only=True)
-    module.load_state_dict(best["state_dict"])
+        trainer.fit(module, train, validation, ckpt_path=_checked(last))
+    module.load_state_dict(best.weights, strict=False)
     return Fitted(epochs=trainer.current_epoch, metrics=_metrics(trainer, module, validation))
 
 
+def _checked(checkpoint: Path) -> Path | None:
+    """Give the checkpoint to continue from, if there is one: sound, and nothing but tensors."""
+    if not checkpoint.exists():
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip's, pickle's and torch's errors have no common base
+        raise ModelError(
+            f"{checkpoint}: cannot be continued from; delete the training's folder and start "
+            f"again: {error}"
+        ) from error
+    return checkpoint
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C through: Lightning would leave the program, and ignore Ctrl-C from then on."""
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+
+
 def _trainer(recipe: Recipe, folder: Path, callbacks: list[L.Callback]) -> L.Trainer:
-    loggers: list[Any] = [CSVLogger(folder, name="", version="curves")]
-    if find_spec("tensorboard"):
-        loggers.append(TensorBoardLogger(folder, name="", version="curves"))
+    logs = bool(find_spec("tensorboard"))
     return L.Trainer(
         max_epochs=recipe.epochs,
         devices=recipe.devices if not recipe.devices.isdigit() else int(recipe.devices),
         precision=cast(Any, recipe.precision),
-        logger=loggers,
+        logger=TensorBoardLogger(folder, name="", version="curves") if logs else False,
         callbacks=callbacks,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
@@ -172,8 +188,7 @@ def _metrics(
         ]
     module.cpu()
     scores, targets = (torch.cat(part) for part in zip(*parts, strict=True))
-    accuracy = multiclass_accuracy(scores, targets, scores.shape[1], average="micro")
     return {
-        "validation_accuracy": float(accuracy),
+        "validation_accuracy": float(_accuracy(scores, targets)),
         "validation_loss": float(nn.functional.cross_entropy(scores, targets)),
     }

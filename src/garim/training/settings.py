@@ -15,6 +15,9 @@ from garim.training.augmentation import AUGMENTATIONS
 
 Triple = tuple[float, float, float]
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
+"""Lightning's names of number formats."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
@@ -67,6 +70,8 @@ class TrainSettings:
     """Share of the training pictures held out, where the data has no validation split."""
     folds: int = 0
     """Also train so many networks that each leave out one part, for unbiased scores (0 or ≥ 2)."""
+    localizer: bool = True
+    """Also learn where each class is, from the labels alone, for `garim extract`."""
     seed: int = 0
     """Same seed, same data, same machine: same model."""
     devices: str = "auto"
@@ -99,6 +104,7 @@ class Recipe:
     patience: int
     validation: float
     folds: int
+    localizer: bool
     seed: int
     devices: str
     precision: str
@@ -141,8 +147,8 @@ def resolve(settings: TrainSettings) -> Recipe:
         SettingsError: everything that cannot work, in one message.
         ModelError: there is no such network.
     """
-    given = _with_preset(settings)
-    problems = _problems(given)
+    given, problems = _with_preset(settings)
+    problems += _problems(given)
     if problems:
         raise SettingsError(problems)
     backbone = given.backbone or "mobilenetv2_100"
@@ -154,7 +160,7 @@ def resolve(settings: TrainSettings) -> Recipe:
         backbone=backbone,
         weights=weights,
         weights_licence=given.weights_licence or "unknown",
-        options=_options(given.network_options),
+        options={**_size_option(given, backbone, head), **_options(given.network_options)},
         tune=tune,
         head=head,
         hidden=given.hidden,
@@ -171,45 +177,65 @@ def resolve(settings: TrainSettings) -> Recipe:
         patience=_or(given.patience, 15),
         validation=given.validation,
         folds=given.folds,
+        localizer=given.localizer,
         seed=given.seed,
         devices=given.devices,
         precision=given.precision,
     )
 
 
-def _with_preset(settings: TrainSettings) -> TrainSettings:
+def _with_preset(settings: TrainSettings) -> tuple[TrainSettings, list[str]]:
     if settings.preset is None:
-        return settings
+        return settings, []
     if settings.preset not in PRESETS:
         known = ", ".join(PRESETS)
-        raise SettingsError([f"there is no preset {settings.preset!r}; known: {known}"])
+        return settings, [f"there is no preset {settings.preset!r}; known: {known}"]
     open_fields = {one.name for one in fields(settings) if getattr(settings, one.name) is None}
     chosen = {n: v for n, v in PRESETS[settings.preset].items() if n in open_fields}
-    return replace(settings, **chosen)
+    return replace(settings, **chosen), []
 
 
 def _problems(given: TrainSettings) -> list[str]:
-    problems = []
+    problems = _bad_numbers(given)
     if given.augment is not None and given.augment not in AUGMENTATIONS:
         known = ", ".join(AUGMENTATIONS)
         problems.append(f"there is no augmentation {given.augment!r}; known: {known}")
+    if given.precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        problems.append(f"there is no precision {given.precision!r}; known: {known}")
+    problems += [
+        f"network option {o!r} must be name=value"
+        for o in given.network_options
+        if not o.partition("=")[0] or "=" not in o
+    ]
+    if given.backbone == "flatten_mlp":
+        problems.append("flatten_mlp is a head: use --head flatten-mlp and name its --backbone")
+    weights = given.weights or ("none" if given.backbone in OURS else "pretrained")
+    if given.tune == "head" and weights == "none":
+        problems.append("a head on a frozen backbone needs starting weights; use --tune all")
+    return problems
+
+
+def _bad_numbers(given: TrainSettings) -> list[str]:
+    problems = []
     for name in ("size", "epochs", "batch", "copies", "hidden"):
         value = getattr(given, name)
         if value is not None and value < 1:
             problems.append(f"{name} must be at least 1, not {value}")
+    for name in ("patience", "weight_decay", "seed"):
+        value = getattr(given, name)
+        if value is not None and not value >= 0:
+            problems.append(f"{name} must be at least 0, not {value}")
+    if given.dropout is not None and not 0 <= given.dropout < 1:
+        problems.append(f"dropout must be at least 0 and below 1, not {given.dropout}")
     if not 0 < given.validation < 0.9:
         problems.append(f"validation must be above 0 and below 0.9, not {given.validation}")
     if given.folds < 0 or given.folds == 1:
         problems.append(f"folds must be 0 or at least 2, not {given.folds}")
-    if given.learning_rate is not None and given.learning_rate <= 0:
+    if given.learning_rate is not None and not given.learning_rate > 0:
         problems.append(f"learning_rate must be above 0, not {given.learning_rate}")
-    if given.std is not None and given.std <= 0:
+    if given.std is not None and not given.std > 0:
         problems.append(f"std must be above 0, not {given.std}")
-    problems += [
-        f"network option {o!r} must be name=value" for o in given.network_options if "=" not in o
-    ]
-    if given.tune == "head" and given.weights == "none":
-        problems.append("a head on a frozen backbone needs starting weights; use --tune all")
     return problems
 
 
@@ -243,6 +269,13 @@ def _input(given: TrainSettings, backbone: str) -> dict[str, Any]:
         "mean": tuple(mean) if given.mean is None else (given.mean,) * 3,
         "std": tuple(std) if given.std is None else (given.std,) * 3,
     }
+
+
+def _size_option(given: TrainSettings, backbone: str, head: str) -> dict[str, Any]:
+    """Tell a network that is built for one size, such as a transformer, which it is."""
+    known = timm.get_pretrained_cfg(backbone)
+    fixed = known is not None and known.fixed_input_size and head == "linear"
+    return {"img_size": given.size} if fixed and given.size else {}
 
 
 def weights_file(weights: str) -> Path | None:

@@ -22,11 +22,15 @@ from torch import nn
 
 from garim import files
 from garim.dataset import Dataset
-from garim.errors import Failure, ModelError
+from garim.errors import DatasetError, Failure, ModelError
 from garim.models.classifier import Card, Classifier
-from garim.training.data import Examples, collect, fold_numbers, hold_out
+from garim.training.data import Examples, check_classes, collect, fold_numbers, hold_out
 from garim.training.learners import Learner, build, learner
+from garim.training.localizer import fit_localizer
 from garim.training.settings import Recipe, TrainSettings, resolve
+
+UNFINISHED = "unfinished.json"
+"""File that marks a folder whose training can be continued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +87,19 @@ def train(
         fitting, validation, failures = _pictures(dataset, recipe)
         network, licence = build(recipe, dataset.classes, settings)
         made = learner(network, recipe, folder)
+        if out is not None:  # not before: what fails until here leaves nothing behind
+            files.write_json(folder / UNFINISHED, {"recipe": _name(recipe, dataset)})
         fitted = made.fit(fitting, validation)
         metrics = dict(fitted.metrics)
         folds, fold_of = _train_folds(made, fitting, recipe, fitted.epochs, metrics)
         card = _card(recipe, dataset, metrics, licence, fold_of)
         fold_card = replace(card, folds=0, fold_of={})
-        classifier = Classifier(network, card, [Classifier(n, fold_card) for n in folds])
+        localizer = fit_localizer(network, fitting, recipe) if recipe.localizer else None
+        parts = [Classifier(n, fold_card) for n in folds]
+        classifier = Classifier(network, card, parts, localizer)
         if out is not None:
             classifier.save(folder)
-            (folder / "unfinished.json").unlink()
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+            _tidy(folder)
     return Trained(
         classifier=classifier,
         folder=None if out is None else folder,
@@ -104,6 +111,17 @@ def train(
     )
 
 
+def _name(recipe: Recipe, dataset: Dataset) -> str:
+    return files.digest_of([recipe.to_dict(), dataset.fingerprint()])
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for checkpoints in (folder / "checkpoints", *folder.glob("folds/*/checkpoints")):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
 @contextmanager
 def _folder(out: Path | str | None, recipe: Recipe, dataset: Dataset) -> Iterator[Path]:
     """Give the folder to work in; an unfinished run of the same recipe is continued there."""
@@ -113,31 +131,52 @@ def _folder(out: Path | str | None, recipe: Recipe, dataset: Dataset) -> Iterato
         return
     folder = Path(out)
     if (folder / "config.json").exists():
+        _tidy(folder)
         raise ModelError(f"{folder}: already holds a model; give another folder with --out")
-    marker = folder / "unfinished.json"
-    name = files.digest_of([recipe.to_dict(), dataset.fingerprint()])
-    if marker.exists() and name not in marker.read_text():
+    marker = folder / UNFINISHED
+    if marker.exists() and _name(recipe, dataset) not in marker.read_text():
         raise ModelError(
             f"{folder}: holds an unfinished training of other settings or data; "
             "finish that one, delete the folder, or give another with --out"
         )
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"{folder}: is a file; give a folder with --out")
     if not marker.exists() and folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder}: is not empty and holds no training; give another with --out")
-    files.write_json(marker, {"recipe": name})
     yield folder
 
 
 def _pictures(dataset: Dataset, recipe: Recipe) -> tuple[Examples, Examples, list[Failure]]:
-    named = [s for s in ("train", "validation") if s in dataset.splits]
-    if "train" not in named:
-        named = []
-    fitting, failures = collect(dataset.where(split=named[:1]), dataset.classes)
-    if "validation" in named:
+    fitting, failures = collect(_to_train_on(dataset), dataset.classes)
+    check_classes(fitting, dataset.classes, dataset.origin)
+    if "validation" in dataset.splits:
         part = dataset.where(split=["validation"])
         validation, more = collect(part, dataset.classes)
-        return fitting, validation, [*failures, *more]
-    held = hold_out(fitting, recipe.validation, recipe.seed)
-    return fitting.pick(~held), fitting.pick(held), failures
+        failures += more
+    else:
+        held = hold_out(fitting, recipe.validation, recipe.seed)
+        fitting, validation = fitting.pick(~held), fitting.pick(held)
+    groups = len(np.unique(fitting.groups))
+    if recipe.folds > groups:
+        raise DatasetError(
+            f"{dataset.origin}: {recipe.folds} folds need as many different pictures to train on; "
+            f"there are {groups}. Give fewer folds, or more pictures."
+        )
+    return fitting, validation, failures
+
+
+def _to_train_on(dataset: Dataset) -> Dataset:
+    """Keep the train split, or what is in no split; never what is meant for testing."""
+    if "train" in dataset.splits:
+        return dataset.where(split=["train"])
+    rows = tuple(row for row in dataset.rows if row.split is None)
+    if dataset.rows and not rows:
+        found = ", ".join(dataset.splits)
+        raise DatasetError(
+            f"{dataset.origin}: has no train split, only {found}. Put the pictures to train on "
+            "into a folder named train, or divide the dataset with `garim split`."
+        )
+    return replace(dataset, rows=rows)
 
 
 def _train_folds(
@@ -172,6 +211,7 @@ def _card(
         "input_size": recipe.size,
         "hidden": recipe.hidden,
         "drop_rate": recipe.dropout,
+        **({"backbone_options": recipe.options} if recipe.options else {}),
     }
     return Card(
         architecture="flatten_mlp" if flat else recipe.backbone,

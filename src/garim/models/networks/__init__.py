@@ -25,6 +25,13 @@ OURS: dict[str, Callable[..., nn.Module]] = {
 }
 """Our own networks, by the name that timm knows them by."""
 
+_LOADING = {"pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay",
+            "cache_dir", "features_only"}  # fmt: skip
+"""Arguments of ``timm.create_model`` that load something, or make another kind of network."""
+
+_REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What builders of networks raise at options that they do not know."""
+
 for _builder in OURS.values():
     register_model(_builder)
 
@@ -41,18 +48,29 @@ def create(name: str, num_classes: int, options: Mapping[str, Any] | None = None
         ModelError: no such network (the nearest names are given), or it refuses an option.
     """
     check_name(name)
+    _check_options(options or {})
     try:
         network: nn.Module = timm.create_model(name, num_classes=num_classes, **(options or {}))
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except _REFUSALS as error:
         raise ModelError(f"network {name!r} with options {dict(options or {})}: {error}") from error
     return network
 
 
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Let no option, which a model's folder may bring along, load a file or open a connection."""
+    inner = options.get("backbone_options") or {}
+    if refused := sorted(_LOADING & {*options, *inner}):
+        raise ModelError(f"the network options {', '.join(refused)} are not for users to set")
+    if "backbone" in options:
+        check_name(str(options["backbone"]))
+
+
 def check_name(name: str) -> None:
     """Raise a ModelError with the nearest names if there is no such network."""
-    if not timm.is_model(name.split(".", maxsplit=1)[0]):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    base = name.split(".", maxsplit=1)[0]
+    if not timm.is_model(base):
+        near = difflib.get_close_matches(base, timm.list_models(), n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "."
         raise ModelError(
             f"there is no network {name!r}{hint} `garim doctor --networks` lists all names."
         )
@@ -70,4 +88,10 @@ def trained_part(network: nn.Module) -> nn.Module:
     if isinstance(network, FlattenMLP):
         return nn.Sequential(network.hidden, network.act, network.drop, network.classifier)
     rate = float(getattr(network, "drop_rate", 0.0) or 0.0)
-    return nn.Sequential(nn.Dropout(rate), network.get_classifier())  # type: ignore[operator]
+    classifier = network.get_classifier()  # type: ignore[operator]
+    if not isinstance(classifier, nn.Module):
+        raise ModelError(
+            f"{type(network).__name__} has several heads (distillation), which cannot be trained "
+            "alone; use --tune all, or another network"
+        )
+    return nn.Sequential(nn.Dropout(rate), classifier)

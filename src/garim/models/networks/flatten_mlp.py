@@ -24,6 +24,7 @@ class FlattenMLP(nn.Module):
         input_size: side of the square picture in pixels.
         hidden: units of the hidden layer.
         drop_rate: dropout between the layers, 0 to 1.
+        backbone_options: more arguments for the backbone.
     """
 
     def __init__(
@@ -34,10 +35,15 @@ class FlattenMLP(nn.Module):
         input_size: int = 150,
         hidden: int = 256,
         drop_rate: float = 0.3,
+        backbone_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = timm.create_model(
-            backbone, features_only=True, out_indices=(-1,), in_chans=in_chans
+            backbone,
+            features_only=True,
+            out_indices=(-1,),
+            in_chans=in_chans,
+            **(backbone_options or {}),
         )
         self.num_features = self.head_hidden_size = hidden
         self.hidden = nn.Linear(self._flat_size(in_chans, input_size), hidden)
@@ -49,7 +55,9 @@ class FlattenMLP(nn.Module):
     def _flat_size(self, in_chans: int, side: int) -> int:
         self.backbone.eval()
         with torch.no_grad():
-            return int(self.forward_features(torch.zeros(1, in_chans, side, side)).numel())
+            found = self.forward_features(torch.zeros(1, in_chans, side, side))
+        self.backbone.train()
+        return found.numel()
 
     def get_classifier(self) -> nn.Module:
         """Give the last layer."""
@@ -85,7 +93,6 @@ default_cfgs: dict[str, dict[str, Any]] = {
         "url": "",
         "num_classes": 10,
         "input_size": (3, 150, 150),
-        "fixed_input_size": True,
         "interpolation": "bilinear",
         "crop_pct": 1.0,
         "mean": (0.0, 0.0, 0.0),

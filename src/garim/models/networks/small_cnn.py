@@ -11,21 +11,19 @@ from torch import Tensor, nn
 
 
 def _stage(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3 × 3 convolutions, the first with stride 2."""
+    """A 3 × 3 convolution at full resolution, then the maximum of each 2 × 2 cells."""
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-            norm1=nn.BatchNorm2d(outputs),
-            act1=nn.ReLU(inplace=True),
-            conv2=nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            norm2=nn.BatchNorm2d(outputs),
-            act2=nn.ReLU(inplace=True),
+            conv=nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(outputs),
+            act=nn.ReLU(inplace=True),
+            pool=nn.MaxPool2d(2),
         )
     )
 
 
 class SmallCNN(nn.Module):
-    """Four stages of two convolutions, global average pooling, one linear layer.
+    """Four stages of convolution and pooling, global average pooling, one linear layer.
 
     Follows timm's contract: ``forward_features`` gives the last feature map, ``forward_head`` the
     class scores.
@@ -33,15 +31,15 @@ class SmallCNN(nn.Module):
     Args:
         num_classes: classes; 0 gives pooled features instead of scores.
         in_chans: channels of the picture.
-        width: channels of the first stage; doubled in the second and third.
+        width: channels of the first stage; two, four and six times as many in the others.
         drop_rate: dropout before the linear layer, 0 to 1.
     """
 
     def __init__(
-        self, num_classes: int = 10, in_chans: int = 3, width: int = 24, drop_rate: float = 0.0
+        self, num_classes: int = 10, in_chans: int = 3, width: int = 32, drop_rate: float = 0.0
     ) -> None:
         super().__init__()
-        channels = [in_chans, width, 2 * width, 4 * width, 4 * width]
+        channels = [in_chans, width, 2 * width, 4 * width, 6 * width]
         pairs = pairwise(channels)
         self.stages = nn.Sequential(*(_stage(a, b) for a, b in pairs))
         self.num_features = self.head_hidden_size = channels[-1]
@@ -64,6 +62,16 @@ class SmallCNN(nn.Module):
         """Give the feature map, shape ``(n, channels, height / 16, width / 16)``."""
         result: Tensor = self.stages(x)
         return result
+
+    def forward_intermediates(
+        self, x: Tensor, intermediates_only: bool = True, **options: Any
+    ) -> list[Tensor]:
+        """Give the feature map of every stage, finest first."""
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Pool a feature map and score it, shape ``(n, num_classes)``."""
@@ -88,7 +96,7 @@ default_cfgs: dict[str, dict[str, Any]] = {
         "crop_pct": 1.0,
         "mean": (0.5, 0.5, 0.5),
         "std": (0.5, 0.5, 0.5),
-        "first_conv": "stages.0.conv1",
+        "first_conv": "stages.0.conv",
         "classifier": "classifier",
         "license": "apache-2.0",
     }

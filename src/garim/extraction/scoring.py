@@ -1,0 +1,27 @@
+"""Scoring crops of several pictures in shared batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from garim.extraction.methods import Scorer, Task
+from garim.models.classifier import Scores
+from garim.pictures import Pixels
+
+
+def scored(tasks: Sequence[Task], batches: Sequence[Pixels]) -> list[Scores]:
+    """Score each task's crops with its own scorer; tasks with one scorer share its calls."""
+    members: dict[int, list[int]] = defaultdict(list)
+    scorers: dict[int, Scorer] = {}
+    for index, task in enumerate(tasks):
+        members[id(task.scorer)].append(index)
+        scorers[id(task.scorer)] = task.scorer
+    result: dict[int, Scores] = {}
+    for name, indexes in members.items():
+        together = scorers[name](np.concatenate([batches[i] for i in indexes]))
+        ends = np.cumsum([len(batches[i]) for i in indexes])[:-1]
+        result.update(zip(indexes, np.split(together, ends), strict=True))
+    return [result[index] for index in range(len(tasks))]
