@@ -149,6 +149,7 @@ class Dataset:
                 ],
             },
             schema_overrides={
+                "file_name": pl.String,
                 "split": pl.String,
                 "label": pl.String,
                 "objects": pl.List(pl.Struct({"label": pl.String, "bbox": pl.List(pl.Float64)})),

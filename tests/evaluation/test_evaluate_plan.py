@@ -23,7 +23,7 @@ def truth_of(boxes: dict[str, Box], *others: str, label: str = "cat") -> Dataset
 
 
 def plan_of(*edits: Edit) -> Plan:
-    return Plan(edits=edits)
+    return Plan(dataset=Path("data"), edits=edits)
 
 
 def crop(picture: str, box: Box | None, **more: Any) -> Edit:

@@ -34,7 +34,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(content: str, tmp_path) -> No
         path.write_bytes(pickle.dumps({"a": Evil(trap)}))
     else:
         torch.save({"a": Evil(trap)}, path, _use_new_zipfile_serialization=content == "torch")
-    with pytest.raises(ModelError, match="w.pth"):
+    with pytest.raises(ModelError, match=r"w\.pth"):
         load_file_state(path)
     assert not trap.exists()
 

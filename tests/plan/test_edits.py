@@ -16,7 +16,9 @@ from garim.plan.edits import parse_line, to_line
 
 names = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
-    st.sampled_from(["고양이", unicodedata.normalize("NFD", "고양이"), "a\u2028b", "a\x85b", "a\rb"]),
+    st.sampled_from(
+        ["고양이", unicodedata.normalize("NFD", "고양이"), "a\u2028b", "a\x85b", "a\rb"]
+    ),
 )
 scores = st.integers(0, 10**6).map(lambda value: value / 10**6)
 sides = st.integers(-(10**8), 10**8).map(lambda value: value / 10**4)
@@ -191,7 +193,7 @@ def test_a_file_without_a_header_is_no_plan(header: object, tmp_path: Path) -> N
 @pytest.mark.parametrize("version", [2, "1", None, [1]])
 def test_another_version_is_named(version: object, tmp_path: Path) -> None:
     header = {"garim_plan": version, "dataset": "x"}
-    with pytest.raises(PlanError, match="is a plan of version .*; this Garim reads 1"):
+    with pytest.raises(PlanError, match=r"is a plan of version .*; this Garim reads 1"):
         load(_file(tmp_path, header=header))
 
 

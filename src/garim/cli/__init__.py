@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from cyclopts import CycloptsError
 from rich.console import Console
@@ -18,21 +19,33 @@ __all__ = ["app", "main", "run"]
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and give its exit status; a user's errors are shown without a trace."""
-    quiet = bool({"--quiet", "--json"} & set(arguments)) and not sys.stderr.isatty()
     try:
-        with showing_progress("--quiet" not in arguments and not quiet):
+        with showing_progress("--quiet" not in arguments and sys.stderr.isatty()):
             status = app(list(arguments), exit_on_error=False, print_error=True)
         return status if isinstance(status, int) else 0
     except CycloptsError:
         return WRONG_USAGE
     except GarimError as error:
-        Console(stderr=True).print(f"garim: {error}", style="red", markup=False, highlight=False)
-        return WRONG_USAGE
+        return _refused(str(error))
+    except OSError as error:  # a full disk, no rights: the system's word, and the file
+        place = f"{error.filename2 or error.filename}: " if error.filename is not None else ""
+        return _refused(f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
         Console(stderr=True).print("garim: interrupted; run the same command again to go on")
         return INTERRUPTED
 
 
+def _refused(message: str) -> int:
+    console = Console(stderr=True)
+    console.print(
+        f"garim: {message}", style="red", markup=False, highlight=False, emoji=False, soft_wrap=True
+    )
+    return WRONG_USAGE
+
+
 def main() -> None:
     """Run the command line and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal cannot show is no crash
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

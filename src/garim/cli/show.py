@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 DONE, ISSUES, WRONG_USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses."""
@@ -38,19 +39,30 @@ def finish(output: Output, data: dict[str, Any], *lines: str | Table) -> int:
     """
     failed: Sequence[dict[str, str]] = data.get("failed") or []
     if output.json:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(data) + "\n")
     elif not output.quiet:
-        console = Console()
+        console = Console(emoji=False)
         for line in lines:
-            console.print(line, markup=False, highlight=False)
+            text = isinstance(line, str)  # paths stay whole, to be copied
+            console.print(line, markup=False, highlight=False, soft_wrap=text)
         _print_failures(failed)
     return SOME_FAILED if failed else DONE
+
+
+def _json(data: dict[str, Any]) -> str:
+    """Write letters as they are where standard output can take them, else escaped."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data)
+    return text
 
 
 def _print_failures(failed: Sequence[dict[str, str]]) -> None:
     if not failed:
         return
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False, soft_wrap=True)
     console.print(f"{len(failed)} left out:", style="yellow")
     for failure in failed[:LISTED]:
         text = f"  {failure['picture']}: {failure['error']}"
@@ -66,5 +78,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
         numeric = all(isinstance(row[index], int | float) for row in rows)
         result.add_column(name, justify="right" if numeric and rows else "left")
     for row in rows:
-        result.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+        cells = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row)
+        result.add_row(*map(Text, cells))  # a class may be named like Rich's markup: [red]
     return result

@@ -80,15 +80,19 @@ class EvidenceMethod:
         names, label = self.classifier.classes, self.classifier.classes[task.label]
         seen = [names[int(row.argmax())] for row in scores]
         before, after = float(scores[0, task.label]), float(scores[1, task.label])
+        if self.settings.skips(scores[0], task.label):
+            box, reason = None, f"the whole picture shows {label!r} well enough"
+        elif box is None:
+            reason = f"no part of the picture has evidence of {label!r}"
+        else:
+            reason = f"the part where {label!r} is likelier than background and all other classes"
+        if label not in seen:
+            reason = f"neither the picture nor any part of it shows {label!r}"
         found = box is not None and label in seen
-        reason = (
-            f"the part where {label!r} is likelier than background and all other classes"
-            if found
-            else f"neither the picture nor any part of it shows {label!r}"
-        )
         story = Round(round=1, box=box, score=after, predicted=seen[0], changed=found)
+        whole = Box.whole(*task.picture.size) if label == seen[0] else None
         return Proposal(
-            box=box if found else None, changed=found, score_before=before,
+            box=box if found else whole, changed=found, score_before=before,
             score_after=after if found else before, reason=reason, history=(story,),
         )  # fmt: skip
 
@@ -149,4 +153,4 @@ def by_evidence(classifier: Classifier, settings: ExtractSettings) -> EvidenceMe
             "this model has no localizer, which the method 'self' needs; use --method windows, or "
             "train a network with feature maps and a pooled head"
         )
-    return EvidenceMethod(classifier, classifier.localizer, settings)
+    return EvidenceMethod(classifier, classifier.localizer.to(classifier.device), settings)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from garim import files, pictures
 from garim.boxes import Box
@@ -96,10 +95,11 @@ def extract(
     header = _header(dataset, classifier, chosen)
     path = None if out is None else Path(out)
     with _Lines(path, header) as lines:
-        todo = dataset.rows[len(lines.edits) :]
         method = METHODS[chosen.method or "self"](classifier, chosen)
-        for edit in _edits(dataset, todo, classifier, method, chosen):
-            lines.add(edit)
+        lines.resume(dataset.rows, method.pictures_at_once)
+        todo = dataset.rows[len(lines.edits) :]
+        for edits in _edits(dataset, todo, classifier, method, chosen):
+            lines.add(edits)
     seconds = time.perf_counter() - started
     plan = Plan(**{**header, "dataset": Path(header["dataset"])},
                 edits=tuple(lines.edits), seconds=round(seconds, 2))  # fmt: skip
@@ -131,7 +131,7 @@ def _edits(
     classifier: Classifier,
     method: Method,
     settings: ExtractSettings,
-) -> Iterator[Edit]:
+) -> Iterator[list[Edit]]:
     number = {name: index for index, name in enumerate(classifier.classes)}
 
     def opened(row: Row) -> _Opened:
@@ -139,7 +139,10 @@ def _edits(
             raise PictureError(row.file_name, _unknown(row.label))
         path = dataset.path(row)
         picture = pictures.open_picture(path, at_least=method.decodes_at_least)
-        return _Opened(picture, files.digest(path))
+        try:
+            return _Opened(picture, files.digest(path))
+        except OSError as error:
+            raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
 
     def task(row: Row, one: _Opened) -> Task:
         judge = classifier.unbiased(one.digest) if settings.out_of_fold else classifier
@@ -150,14 +153,18 @@ def _edits(
     for part in chunks(streamed, method.pictures_at_once):
         good = [(row, one) for row, one in part if isinstance(one, _Opened)]
         proposals = iter(method([task(row, one) for row, one in good]) if good else [])
-        for row, one in part:
-            if isinstance(one, _Opened):
-                yield _edit(row, one, next(proposals), model)
-            else:
-                yield Edit(
-                    picture=row.file_name, edit="keep", label=row.label, split=row.split,
-                    error=one.reason,
-                )  # fmt: skip
+        yield [
+            _edit(row, one, next(proposals), model)
+            if isinstance(one, _Opened)
+            else _failed(row, one)
+            for row, one in part
+        ]
+
+
+def _failed(row: Row, error: PictureError) -> Edit:
+    return Edit(
+        picture=row.file_name, edit="keep", label=row.label, split=row.split, error=error.reason
+    )
 
 
 def _unknown(label: str | None) -> str:
@@ -167,15 +174,17 @@ def _unknown(label: str | None) -> str:
 
 
 def _edit(row: Row, opened: _Opened, proposal: Proposal, model: str) -> Edit:
-    changed = proposal.changed and proposal.box is not None
+    size = opened.picture.size
+    box = _snapped(proposal.box, size) if proposal.changed else None
+    changed = box is not None and not box.is_degenerate and box != Box.whole(*size)
     return Edit(
         picture=row.file_name,
         edit="crop" if changed else "keep",
         label=row.label,
         split=row.split,
         digest=opened.digest,
-        size=opened.picture.size,
-        box=_snapped(proposal.box, opened.picture.size) if changed else None,
+        size=size,
+        box=box if changed else None,
         reason=proposal.reason,
         score_before=proposal.score_before,
         score_after=None if proposal.box is None else proposal.score_after,
@@ -189,49 +198,61 @@ def _snapped(box: Box | None, size: tuple[int, int]) -> Box | None:
 
 
 class _Lines:
-    """The plan while it is made: a line is flushed as soon as it is known."""
+    """The plan while it is made: lines are flushed as soon as they are known."""
 
     def __init__(self, out: Path | None, header: dict[str, Any]) -> None:
         self.path = None if out is None else out.with_name(out.name + ".partial")
         self.header = header
         self.edits: list[Edit] = []
+        self._stream: IO[str] | None = None
 
     def __enter__(self) -> _Lines:
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            whole = self._earlier() if self.path.exists() else []
-            self._stream = self.path.open("w", encoding="utf-8")
-            self._write([to_line(self.header), *whole])
+            if self.path.with_suffix("").is_dir():
+                raise PlanError(f"{self.path.with_suffix('')}: is a folder; give a file with --out")
+            self.edits = self._earlier(self.path) if self.path.exists() else []
         return self
 
-    def _earlier(self) -> list[str]:
-        assert self.path is not None
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if not lines:
+    def _earlier(self, path: Path) -> list[Edit]:
+        # Bytes: a killed run may end inside a letter, and JSON may hold Unicode's line separators.
+        first, *rest = path.read_bytes().split(b"\n")
+        expected = to_line(self.header).encode()
+        if not rest and expected.startswith(first):
             return []
-        if not lines[0].endswith("\n") or json.loads(lines[0]) != json.loads(to_line(self.header)):
-            raise PlanError(
-                f"{self.path}: is the unfinished plan of another model, dataset or settings; "
-                "finish that run, delete the file, or give another with --out"
-            )
-        whole = [line for line in lines[1:] if line.endswith("\n")]
-        self.edits = [parse_line(line, str(self.path)) for line in whole]
-        return whole
+        if first + b"\n" != expected:
+            raise self._another(path)
+        return [parse_line(line.decode(), str(path)) for line in rest[:-1]]
 
-    def add(self, edit: Edit) -> None:
-        """Take one more line."""
-        self.edits.append(edit)
-        if self.path is not None:
-            self._write([to_line(edit.to_dict())])
+    def _another(self, path: Path) -> PlanError:
+        return PlanError(
+            f"{path}: is the unfinished plan of another model, dataset or settings; "
+            "finish that run, delete the file, or give another with --out"
+        )
 
-    def _write(self, lines: Iterable[str]) -> None:
-        self._stream.writelines(lines)
-        self._stream.flush()
+    def resume(self, rows: Sequence[Row], at_once: int) -> None:
+        """Go on after the rows that are done, in whole batches so that scores stay the same."""
+        if self.path is None:
+            return
+        if len(self.edits) < len(rows):
+            del self.edits[len(self.edits) // at_once * at_once :]
+        done = [(e.picture, e.label, e.split) for e in self.edits]
+        if done != [(r.file_name, r.label, r.split) for r in rows[: len(done)]]:
+            raise self._another(self.path)
+        lines = [self.header, *(edit.to_dict() for edit in self.edits)]
+        files.write_text(self.path, "".join(map(to_line, lines)))
+        self._stream = self.path.open("a", encoding="utf-8", newline="\n")
+
+    def add(self, edits: Sequence[Edit]) -> None:
+        """Take more lines."""
+        self.edits += edits
+        if self._stream is not None:
+            self._stream.write("".join(to_line(edit.to_dict()) for edit in edits))
+            self._stream.flush()
 
     def __exit__(self, *exc: object) -> None:
-        if self.path is not None:
-            os.fsync(self._stream.fileno())
-            self._stream.close()
+        if self._stream is not None:
+            with self._stream as stream:
+                os.fsync(stream.fileno())
 
     def remove(self) -> None:
         """Remove the partial file: the whole one is saved."""

@@ -14,14 +14,12 @@ from garim.pictures import Pixels
 
 def scored(tasks: Sequence[Task], batches: Sequence[Pixels]) -> list[Scores]:
     """Score each task's crops with its own scorer; tasks with one scorer share its calls."""
-    members: dict[int, list[int]] = defaultdict(list)
-    scorers: dict[int, Scorer] = {}
+    members: dict[Scorer, list[int]] = defaultdict(list)  # equal, not identical: bound methods
     for index, task in enumerate(tasks):
-        members[id(task.scorer)].append(index)
-        scorers[id(task.scorer)] = task.scorer
+        members[task.scorer].append(index)
     result: dict[int, Scores] = {}
-    for name, indexes in members.items():
-        together = scorers[name](np.concatenate([batches[i] for i in indexes]))
+    for scorer, indexes in members.items():
+        together = scorer(np.concatenate([batches[i] for i in indexes]))
         ends = np.cumsum([len(batches[i]) for i in indexes])[:-1]
         result.update(zip(indexes, np.split(together, ends), strict=True))
     return [result[index] for index in range(len(tasks))]

@@ -52,6 +52,8 @@ def windows_of_document(settings: ExtractSettings) -> Cutter:
 
     def cut(picture: Decoded, extent: Box, size: int) -> list[Cut]:
         left, top, right, bottom = (int(v) for v in extent.xyxy())
+        if min(right - left, bottom - top) < grid:  # a cell would be less than a pixel
+            return []
         part = picture.image.crop((left, top, right, bottom))
         side = max(part.size)
         crops: list[Cut] = []
@@ -113,8 +115,9 @@ class SelfExtraction:
         for search, scores in zip(searches, scored(tasks, wholes), strict=True):
             search.scores = scores[0]
         before = [_of(search) for search in searches]
-        for search, score in zip(searches, before, strict=True):
-            if self.settings.skip_above is not None and score >= self.settings.skip_above:
+        for search in searches:
+            assert search.scores is not None
+            if self.settings.skips(search.scores, search.task.label):
                 search.active, search.found = False, True
         for number in range(1, self.settings.rounds + 1):
             self._round(number, [search for search in searches if search.active])
@@ -128,7 +131,8 @@ class SelfExtraction:
 
     def _round(self, number: int, searches: Sequence[_Search]) -> None:
         cuts = [self.cut(s.task.picture, s.extent, self.size) for s in searches]
-        batches = [np.stack([pixels for pixels, _ in one]) for one in cuts]
+        none = np.zeros((0, self.size, self.size, 3), np.uint8)
+        batches = [np.stack([pixels for pixels, _ in one]) if one else none for one in cuts]
         results = scored([s.task for s in searches], batches)
         for search, one, scores in zip(searches, cuts, results, strict=True):
             self._decide(number, search, [box for _, box in one], scores)
@@ -158,6 +162,8 @@ class SelfExtraction:
         changed = any(one.changed for one in search.history)
         if changed:
             reason = f"a part shows {label!r} better than the whole picture"
+        elif search.found and not search.history:
+            reason = f"the whole picture shows {label!r} well enough"
         elif search.found:
             reason = f"no part shows {label!r} better than the whole picture"
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from garim.errors import SettingsError
+from garim.models.classifier import Scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +23,17 @@ class ExtractSettings:
     """Most rounds; each starts from the box of the round before, and stops when nothing changes.
     `self` looks once."""
     skip_above: float | None = None
-    """Leave pictures alone whose label already scores at least this much (the document: 0.95)."""
+    """Leave pictures alone that are predicted as their label, with at least this score (the
+    document: 0.95)."""
     out_of_fold: bool = True
     """Judge training pictures by the fold that has not seen them, where the model has folds."""
     batch: int = 256
     """Crops that go through the network at once."""
+
+    def skips(self, whole: Scores, label: int) -> bool:
+        """Tell whether a picture with these scores, shape ``(classes,)``, is left alone."""
+        enough = self.skip_above is not None and whole[label] >= self.skip_above
+        return bool(enough and whole.argmax() == label)
 
     def check(self, methods: tuple[str, ...]) -> None:
         """Raise a SettingsError with everything that cannot work."""

@@ -8,7 +8,7 @@ classifier's network per picture.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -137,7 +137,8 @@ def feature_maps(network: nn.Module, inputs: Tensor) -> list[Tensor] | None:
     """
     if not hasattr(network, "forward_intermediates"):
         return None
-    maps: list[Tensor] = network.forward_intermediates(inputs, intermediates_only=True)
+    forward: Callable[..., list[Tensor]] = network.forward_intermediates  # type: ignore[assignment]
+    maps = forward(inputs, intermediates_only=True)
     if any(one.ndim != 4 for one in maps):
         return None
     by_size = {one.shape[-1]: one for one in maps}

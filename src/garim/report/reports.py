@@ -134,7 +134,8 @@ def _shown(path: Path, box: Box | None, label: str) -> tuple[Picture, ...]:
         return (Picture.of(pictures.blank(SIDE), f"{path.name} cannot be opened"),)
     small = opened.image.copy()
     small.thumbnail((SIDE, SIDE))
-    if box is None:
+    box = None if box is None else box.clip(*opened.size)
+    if box is None or box.is_degenerate:
         return (Picture.of(small, f"{path.name}, {label}"),)
     scale = small.width / opened.size[0], small.height / opened.size[1]
     drawn = draw_boxes(small, [LabelledBox(box)], scale)
@@ -274,7 +275,7 @@ def demo_report(summary: dict[str, Any], story: Image.Image, path: Path) -> Path
         Figure("Purity", summary["purity"], "of the creatures inside a box, the labelled share"),
         Figure("Coverage", summary["coverage"], "of the labelled creature, the share in the box"),
         Figure("Test accuracy before", accuracy["before"], "trained on the messy pictures"),
-        Figure("Test accuracy after", accuracy["after"], "trained on the cleaned ones"),
+        Figure("Test accuracy after", accuracy["after"], "trained on them and their crops"),
     ))  # fmt: skip
     names = {"Self Extraction": summary, **summary["baselines"]}
     rows = tuple(

@@ -17,6 +17,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+from lightning.pytorch.utilities.seed import isolate_rng
 from numpy.typing import NDArray
 from torch import nn
 
@@ -82,8 +83,8 @@ def train(
     """
     started = time.perf_counter()
     recipe = resolve(settings or TrainSettings())
-    L.seed_everything(recipe.seed, verbose=False)
-    with _folder(out, recipe, dataset) as folder:
+    with _folder(out, recipe, dataset) as folder, isolate_rng():
+        L.seed_everything(recipe.seed, verbose=False)
         fitting, validation, failures = _pictures(dataset, recipe)
         network, licence = build(recipe, dataset.classes, settings)
         made = learner(network, recipe, folder)

@@ -94,4 +94,7 @@ def trained_part(network: nn.Module) -> nn.Module:
             f"{type(network).__name__} has several heads (distillation), which cannot be trained "
             "alone; use --tune all, or another network"
         )
+    if isinstance(classifier, nn.Conv2d):  # a few networks end in a 1 × 1 convolution
+        as_map = nn.Unflatten(1, (classifier.in_channels, 1, 1))
+        return nn.Sequential(nn.Dropout(rate), as_map, classifier, nn.Flatten(1))
     return nn.Sequential(nn.Dropout(rate), classifier)

@@ -1,0 +1,128 @@
+from dataclasses import asdict
+
+import pytest
+
+from garim.errors import ModelError, SettingsError
+from garim.training.settings import PRECISIONS, PRESETS, TrainSettings, resolve
+
+
+def test_the_documents_preset_is_the_documents() -> None:
+    recipe = resolve(TrainSettings(preset="vgg16-document"))
+    assert recipe.backbone == "vgg16"
+    assert recipe.weights == "pretrained"
+    assert recipe.tune == "head"
+    assert recipe.head == "flatten-mlp"
+    assert recipe.hidden == 256
+    assert recipe.dropout == 0.3
+    assert recipe.size == 150
+    assert recipe.mean == (0, 0, 0)
+    assert recipe.std == (1, 1, 1)
+    assert recipe.augment == "document"
+    assert recipe.epochs == 30
+    assert recipe.batch == 100
+    assert recipe.patience == 0
+    assert recipe.copies == recipe.epochs  # a new change of each picture in every epoch
+    assert not recipe.caches_features
+
+
+def test_what_is_set_goes_before_the_preset() -> None:
+    recipe = resolve(TrainSettings(preset="vgg16-document", epochs=3, size=64, dropout=0.0))
+    assert (recipe.epochs, recipe.size, recipe.dropout, recipe.batch) == (3, 64, 0, 100)
+
+
+WRONG = {
+    "preset": ("vgg19", "no preset 'vgg19'; known: vgg16-document"),
+    "augment": ("heavy", "no augmentation 'heavy'; known: none, light, document"),
+    "precision": ("8-bit", "no precision '8-bit'"),
+    "network_options": (("width", "=8"), "option 'width' must be name=value"),
+    "size": (0, "size must be at least 1"),
+    "epochs": (-1, "epochs must be at least 1"),
+    "batch": (0, "batch must be at least 1"),
+    "copies": (0, "copies must be at least 1"),
+    "hidden": (0, "hidden must be at least 1"),
+    "patience": (-1, "patience must be at least 0"),
+    "weight_decay": (float("nan"), "weight_decay must be at least 0"),
+    "seed": (-1, "seed must be at least 0"),
+    "dropout": (1.0, "dropout must be at least 0 and below 1"),
+    "validation": (0.9, "validation must be above 0 and below 0.9"),
+    "folds": (1, "folds must be 0 or at least 2"),
+    "learning_rate": (float("nan"), "learning_rate must be above 0"),
+    "std": (0.0, "std must be above 0"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_wrong_value_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=WRONG[name][1]):
+        resolve(TrainSettings(**{name: WRONG[name][0]}))
+
+
+def test_every_problem_in_one_message() -> None:
+    with pytest.raises(SettingsError) as caught:
+        resolve(TrainSettings(**{name: value for name, (value, _) in WRONG.items()}))
+    for _, message in WRONG.values():
+        assert message in str(caught.value)
+    assert len(caught.value.problems) == len(WRONG) + 1  # two bad network options
+
+
+@pytest.mark.parametrize("more", [
+    {"weights": "none"}, {"backbone": "small_cnn"}, {"backbone": "small_cnn", "weights": "none"},
+])  # fmt: skip
+def test_a_head_needs_weights_under_it(more: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="needs starting weights"):
+        resolve(TrainSettings(tune="head", **more))
+
+
+def test_the_flattened_head_is_no_backbone() -> None:
+    with pytest.raises(SettingsError, match="--head flatten-mlp"):
+        resolve(TrainSettings(backbone="flatten_mlp"))
+
+
+def test_an_unknown_backbone_names_the_nearest() -> None:
+    with pytest.raises(ModelError, match=r"did you mean .*mobilenetv2_100"):
+        resolve(TrainSettings(backbone="mobilenetv2_10"))
+
+
+def test_open_settings_are_chosen_by_network_and_weights() -> None:
+    head = resolve(TrainSettings())
+    assert (head.backbone, head.weights, head.tune, head.head) == (
+        "mobilenetv2_100", "pretrained", "head", "linear",
+    )  # fmt: skip
+    assert (head.size, head.epochs, head.batch, head.learning_rate) == (224, 60, 64, 0.003)
+    assert (head.augment, head.copies, head.patience, head.dropout) == ("light", 4, 15, 0)
+    assert head.mean == (0.485, 0.456, 0.406)
+    assert head.caches_features
+    scratch = resolve(TrainSettings(backbone="small_cnn"))
+    assert (scratch.weights, scratch.tune, scratch.size) == ("none", "all", 64)
+    assert (scratch.epochs, scratch.learning_rate, scratch.mean) == (40, 0.003, (0.5,) * 3)
+    assert not scratch.caches_features
+    assert resolve(TrainSettings(tune="all")).learning_rate == 3e-4
+    assert resolve(TrainSettings(weights="none")).tune == "all"
+    assert resolve(TrainSettings(head="flatten-mlp")).dropout == 0.3
+    assert resolve(TrainSettings(augment="none")).copies == 1
+
+
+def test_zero_is_a_value() -> None:
+    recipe = resolve(TrainSettings(patience=0, dropout=0.0, mean=0.0, head="flatten-mlp"))
+    assert (recipe.patience, recipe.dropout, recipe.mean) == (0, 0, (0, 0, 0))
+
+
+def test_network_options_get_their_types() -> None:
+    options = ("a=1", "b=0.5", "c=true", "d=none", "e=same", "f=x=y", "g=False")
+    assert resolve(TrainSettings(network_options=options)).options == {
+        "a": 1, "b": 0.5, "c": True, "d": None, "e": "same", "f": "x=y", "g": False,
+    }  # fmt: skip
+
+
+def test_a_transformer_is_built_for_the_size() -> None:
+    assert resolve(TrainSettings(backbone="test_vit", size=96)).options == {"img_size": 96}
+    assert resolve(TrainSettings(backbone="test_vit")).options == {}
+
+
+def test_presets_are_settings_and_precisions_are_lightnings() -> None:
+    import lightning as L
+
+    for chosen in PRESETS.values():
+        assert chosen.keys() <= asdict(TrainSettings()).keys()
+    assert {"32-true", "bf16-mixed", "16-mixed"} <= set(PRECISIONS)
+    L.Trainer(precision="bf16-mixed", accelerator="cpu", logger=False, barebones=True)

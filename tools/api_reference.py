@@ -1,0 +1,56 @@
+"""Write docs/api.md: everything that ``garim`` exports, for mkdocstrings to fill in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import garim
+
+TARGET = Path(__file__).parents[1] / "docs" / "api.md"
+
+HEAD = """\
+<!-- Written by tools/api_reference.py; do not edit. -->
+# Python
+
+Everything here is imported from `garim`. The verbs are those of the command line, and the settings
+are their options.
+"""
+
+GROUPS = {
+    "Verbs": lambda name: name[0].islower(),
+    "Values and settings": lambda name: name[0].isupper() and not _is_error(name),
+    "Errors": lambda name: _is_error(name),
+}
+
+
+def _is_error(name: str) -> bool:
+    found = getattr(garim, name)
+    return isinstance(found, type) and issubclass(found, garim.GarimError)
+
+
+def reference() -> str:
+    """Give the whole page."""
+    parts = [HEAD]
+    for title, belongs in GROUPS.items():
+        parts.append(f"\n## {title}\n")
+        parts += [_entry(name) for name in garim.__all__ if belongs(name)]
+    return "".join(parts)
+
+
+def _entry(name: str) -> str:
+    """Name the place of definition: `garim.apply` could also mean the module of that name."""
+    found = getattr(garim, name)
+    return (
+        f"\n::: {found.__module__}.{found.__qualname__}\n"
+        f"    options:\n      heading: garim.{name}\n      toc_label: {name}\n"
+    )
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(reference(), encoding="utf-8")
+    print(f"{TARGET.name} written")
+
+
+if __name__ == "__main__":
+    main()
