@@ -16,16 +16,21 @@ Everything here is imported from `garim`. The verbs are those of the command lin
 are their options.
 """
 
-GROUPS = {
-    "Verbs": lambda name: name[0].islower(),
-    "Values and settings": lambda name: name[0].isupper() and not _is_error(name),
-    "Errors": lambda name: _is_error(name),
-}
-
 
 def _is_error(name: str) -> bool:
     found = getattr(garim, name)
     return isinstance(found, type) and issubclass(found, garim.GarimError)
+
+
+def _is_verb(name: str) -> bool:
+    return name[0].islower()
+
+
+def _is_value(name: str) -> bool:
+    return not _is_verb(name) and not _is_error(name)
+
+
+GROUPS = {"Verbs": _is_verb, "Values and settings": _is_value, "Errors": _is_error}
 
 
 def reference() -> str:

@@ -12,6 +12,12 @@ The verbs are those of the command line::
     garim.apply(plan, to="CLEAN")
 """
 
+import os
+
+# Threads of several processes on the same cores otherwise spin while they wait for each other,
+# which makes each many times slower. Read by OpenMP when torch is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 from garim.boxes import Box
 from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
 from garim.doctor import doctor

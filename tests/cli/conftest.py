@@ -18,6 +18,7 @@ import garim
 from garim.boxes import Box
 from garim.cli import run
 from garim.formats.rows import Object, Row
+from garim.training import localizer
 
 COLOURS = {"blue": (30, 40, 220), "green": (30, 200, 60), "빨강": (220, 40, 30)}
 EACH, SIDE = 8, 48
@@ -64,7 +65,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     data = garim.read(root / "data")
     garim.write(replace(data, rows=rows), root / "truth")
     settings = garim.TrainSettings(backbone="small_cnn", size=32, epochs=3, batch=8)
-    garim.train(data, settings, root / "model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(localizer, "STEPS", 25)
+        garim.train(data, settings, root / "model")
     return World(root / "data", root / "truth", root / "model")
 
 

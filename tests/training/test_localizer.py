@@ -103,7 +103,8 @@ def test_a_broken_file(tmp_path: Path) -> None:
             load_localizer(path)
     for note in (None, {"localizer": "{"}, {"localizer": "[]"}, {"localizer": '{"channels": [1]}'},
                  {"localizer": '{"channels": [9], "classes": 2, "grid": 4, "size": 8}'},
-                 {"localizer": '{"channels": [-9], "classes": 2, "grid": 4, "size": 8}'}):  # fmt: skip
+                 {"localizer": '{"channels": [-9], "classes": 2, "grid": 4, "size": 8}'},
+                 {"localizer": "3"}):  # fmt: skip
         save_file({"x": torch.zeros(1)}, path, metadata=note)
         with pytest.raises(ModelError):
             load_localizer(path)

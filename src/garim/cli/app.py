@@ -25,6 +25,7 @@ app = App(
     help="Folder labels in; clean crops, boxes and models out.",
     version=garim.__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `run` says how to go on
 )
 
 
