@@ -176,7 +176,7 @@ card = Card(architecture="wide_cnn", classes=data.classes, size=32,
             mean=(0.5,) * 3, std=(0.5,) * 3)
 model = Classifier(create("wide_cnn", 2), card)
 found = garim.extract(data, model, ExtractSettings(method="centre"))
-assert [edit.box.xywh() for edit in found.plan] == [[5, 3, 20, 14]] * 4, found.plan.edits
+assert [edit.box.xywh() for edit in found.plan] == [[4, 3, 22, 14]] * 4, found.plan.edits
 """
 
 

@@ -28,10 +28,8 @@ def reference() -> str:
     pages: str = app.generate_docs(output_format="markdown", heading_level=1)
     _, found, commands = pages.partition("\n**Commands**:\n")
     if not found:
-        raise RuntimeError(
-            "the generated page has no list of commands; mend tools/cli_reference.py"
-        )
-    lines = (line.rstrip() for line in commands.splitlines())
+        raise RuntimeError("the generated page has no list of commands; mend this script")
+    lines = (_USAGE.sub(r"\1", line.rstrip()) for line in commands.splitlines())
     return HEAD + "\n".join(lines).strip() + "\n"
 
 

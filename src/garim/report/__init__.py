@@ -1,6 +1,7 @@
 """What people look at: sheets, charts, pages."""
 
 from garim.report.reports import (
+    dataset_report,
     dataset_sheet,
     demo_report,
     evaluation_report,
@@ -14,6 +15,7 @@ __all__ = [
     "Sheet",
     "before_after",
     "contact_sheet",
+    "dataset_report",
     "dataset_sheet",
     "demo_report",
     "evaluation_report",

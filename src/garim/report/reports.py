@@ -38,6 +38,9 @@ from garim.training import Trained
 SHOWN = 60
 """Pictures in a gallery; the plan itself lists all."""
 
+SHEET_SIDE = 2400
+"""Longest side of a contact sheet inside a page; the picture file beside it has all of it."""
+
 SIDE = 240
 """Longest side of a thumbnail in pixels."""
 
@@ -66,6 +69,33 @@ def dataset_sheet(dataset: Dataset, *, columns: int, cell: int, boxes: bool) -> 
         ]
     paths = dict.fromkeys(dataset.path(row) for row in dataset.rows)
     return contact_sheet(paths, columns=columns, cell=cell, boxes=drawn)
+
+
+def dataset_report(
+    dataset: Dataset, sheet: Image.Image, failed: Sequence[dict[str, str]], path: Path
+) -> Path:
+    """Write the page of a dataset: labels and their counts per split, and the contact sheet."""
+    counts = dataset.counts()
+    rows: list[tuple[Cell, ...]] = [
+        (c, *(of[c] for of in counts.values())) for c in dataset.classes
+    ]
+    figures = [
+        Figure("Pictures", len({row.file_name for row in dataset.rows})),
+        Figure("Classes", len(dataset.classes)),
+        Figure("Boxes", sum(len(row.objects) for row in dataset.rows)),
+        Figure("Files that are no pictures", len(dataset.strays)),
+    ]
+    shown = Picture.of(sheet, "All pictures", side=min(max(sheet.size), SHEET_SIDE))
+    sections = (
+        Section("What is in it", (Figures(tuple(figures)),)),
+        Section(
+            "Labels and their counts", (_counts(dataset), Table(("Class", *counts), tuple(rows)))
+        ),
+        Section("The pictures", (WidePicture(shown),)),
+        *_failed([(one["picture"], one["error"]) for one in failed]),
+    )
+    write_page(Page(dataset.origin.name, "What this dataset holds.", sections), path)
+    return path
 
 
 def extraction_report(plan: Plan, dataset: Dataset, path: Path) -> Path:
