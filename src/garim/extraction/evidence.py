@@ -153,4 +153,4 @@ def by_evidence(classifier: Classifier, settings: ExtractSettings) -> EvidenceMe
             "this model has no localizer, which the method 'self' needs; use --method windows, or "
             "train a network with feature maps and a pooled head"
         )
-    return EvidenceMethod(classifier, classifier.localizer.to(classifier.device), settings)
+    return EvidenceMethod(classifier, classifier.localizer, settings)

@@ -100,10 +100,12 @@ class Classifier:
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device) -> Classifier:
-        """Move the network, and those of its folds, to a device."""
+        """Move the network, its localizer, and the networks of its folds to a device."""
         self.network.to(device)
         for fold in self.folds:
             fold.to(device)
+        if self.localizer is not None:
+            self.localizer.to(device)
         return self
 
     def scores(self, batch: Pixels, batch_size: int = 64) -> Scores:
@@ -126,8 +128,9 @@ class Classifier:
         return self.folds[fold] if fold is not None and self.folds else self
 
     def digest(self) -> str:
-        """Name the classifier by its weights, classes and input."""
-        return files.digest_of([_fingerprint(self.network), asdict(self.card)])
+        """Name the classifier by its weights, classes and input, and by its localizer."""
+        where = None if self.localizer is None else _fingerprint(self.localizer)
+        return files.digest_of([_fingerprint(self.network), where, asdict(self.card)])
 
     def save(self, folder: Path | str) -> None:
         """Write the classifier's folder; whole files only."""

@@ -36,8 +36,9 @@ PICTURES = 600
 ZOOM = 2
 """The network sees pictures at so many times its own input size, for finer maps."""
 
-OBJECT, BACKGROUND = 0.3, 0.3
-"""Least shares of a picture's cells that are taken for object and for background."""
+FIRST_OBJECT, OBJECT, BACKGROUND = 0.3, 0.1, 0.3
+"""Least shares of a picture's cells that are taken for object, at first (class activation is
+coarse) and in later rounds, and for background."""
 
 ROUNDS, STEPS, CELLS = 4, 250, 2048
 """Guess-and-learn rounds, steps of each, cells per step."""
@@ -88,6 +89,8 @@ def _seen(
     cells, activation, targets = [], [], []
     for part in chunks(track(opened, "Looking", len(examples)), 16):
         good = [result for _, result in part if not isinstance(result, PictureError)]
+        if not good:
+            continue
         batch = torch.from_numpy(np.stack([pixels for pixels, _ in good]))
         found = _maps_of(network, batch, recipe)
         if found is None:
@@ -150,7 +153,8 @@ def _rank(score: Tensor) -> Tensor:
 def _guess(score: Tensor, targets: Tensor, *, bounded_only: bool) -> Tensor:
     """Give each cell 0 (background), 1 + class, or −1 (left open)."""
     rank = _rank(score)
-    inside, outside = rank > 1 - OBJECT, rank < BACKGROUND
+    least = FIRST_OBJECT if bounded_only else OBJECT
+    inside, outside = rank > 1 - least, rank < BACKGROUND
     if not bounded_only:
         inside, outside = inside | ((score > 0) & ~outside), outside | ((score <= 0) & ~inside)
     guess = torch.full(score.shape, -1)
