@@ -38,6 +38,7 @@ bench: $(VENV)/installed-dev
 docs: $(VENV)/installed-docs
 	$(BIN)/python tools/cli_reference.py
 	$(BIN)/python tools/api_reference.py
+	$(BIN)/python tools/benchmarks_page.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:

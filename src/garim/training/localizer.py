@@ -36,9 +36,8 @@ PICTURES = 600
 ZOOM = 2
 """The network sees pictures at so many times its own input size, for finer maps."""
 
-FIRST_OBJECT, OBJECT, BACKGROUND = 0.3, 0.1, 0.3
-"""Least shares of a picture's cells that are taken for object, at first (class activation is
-coarse) and in later rounds, and for background."""
+OBJECT, BACKGROUND = 0.3, 0.3
+"""Least shares of a picture's cells that are taken for object and for background."""
 
 ROUNDS, STEPS, CELLS = 4, 250, 2048
 """Guess-and-learn rounds, steps of each, cells per step."""
@@ -153,8 +152,7 @@ def _rank(score: Tensor) -> Tensor:
 def _guess(score: Tensor, targets: Tensor, *, bounded_only: bool) -> Tensor:
     """Give each cell 0 (background), 1 + class, or −1 (left open)."""
     rank = _rank(score)
-    least = FIRST_OBJECT if bounded_only else OBJECT
-    inside, outside = rank > 1 - least, rank < BACKGROUND
+    inside, outside = rank > 1 - OBJECT, rank < BACKGROUND
     if not bounded_only:
         inside, outside = inside | ((score > 0) & ~outside), outside | ((score <= 0) & ~inside)
     guess = torch.full(score.shape, -1)
