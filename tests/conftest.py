@@ -13,11 +13,6 @@ os.environ.setdefault("OMP_NUM_THREADS", str(min(4, os.cpu_count() or 1)))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-# How long an example takes says how busy the machine is, and nothing about the code.
-settings.register_profile("garim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("garim")
 
 _LOCAL_NAMES = {"", "localhost", "ip6-localhost", socket.gethostname().lower()}
 _watching: list[str] | None = None

@@ -15,7 +15,10 @@ from garim.formats.rows import Object
 SIDE = 24
 edge = st.integers(0, SIDE)
 boxes = st.builds(Box, edge, edge, edge, edge)
-solid = boxes.filter(lambda box: not box.is_degenerate)
+corner, side = st.integers(0, SIDE - 1), st.integers(1, SIDE)
+solid = st.builds(
+    lambda x, y, w, h: Box(x, y, min(x + w, SIDE), min(y + h, SIDE)), corner, corner, side, side
+)
 objects = st.builds(Object, st.sampled_from(["cat", "dog"]), boxes)
 
 
