@@ -337,3 +337,17 @@ def test_a_full_disk_stops_and_goes_on(root: Path, tmp_path: Path, number: int) 
     assert apply(plan, to=to).pictures == 7
     apply(plan, to=tmp_path / "whole")
     assert snapshot(to, times=False) == snapshot(tmp_path / "whole", times=False)
+
+
+def test_boxes_of_one_picture_under_several_labels_stand_together(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40)).save(tmp_path / "both.png")
+    (tmp_path / "list.csv").write_text("file,label\nboth.png,cat\nboth.png,dog\n")
+    edits = tuple(
+        Edit(picture="both.png", edit="crop", label=label, box=Box(left, 5, left + 20, 25))
+        for label, left in (("cat", 0), ("dog", 30))
+    )
+    plan = Plan(dataset=tmp_path / "list.csv", edits=edits)
+    done = apply(plan, to=tmp_path / "boxed", settings=ApplySettings(as_boxes=True))
+    (row,) = garim.read(tmp_path / "boxed").rows
+    assert done.pictures == 1
+    assert {o.label: o.box for o in row.objects} == {e.label: e.box for e in edits}

@@ -15,7 +15,7 @@ from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, PictureError
-from garim.formats import huggingface
+from garim.formats import huggingface, placing
 from garim.formats.rows import Contents, Object, Row
 from garim.plan.disk import errors_named, stop_if_disk_refuses
 from garim.plan.edits import Edit
@@ -53,6 +53,8 @@ def write_edited(
             crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source)
         except PictureError as error:
             failures.append(Failure(row.file_name, error.reason))
+    if as_boxes:  # one picture with all its boxes, however many rows it was searched under
+        crops = dict.fromkeys(row for row, _ in placing.pictures_of(crops))
 
     def put(row: Row, path: Path) -> bool:
         try:
