@@ -1,1 +1,1 @@
-"""."""
+"""What is a trained model? Networks, weights, classifiers, localizers."""
