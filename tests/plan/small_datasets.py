@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from garim import files
 from garim.boxes import Box
 from garim.plan import Edit, Kind, Plan
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 
 NFD = unicodedata.normalize("NFD", "고양이")
 

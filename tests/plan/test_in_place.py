@@ -14,8 +14,8 @@ import pytest
 from small_datasets import (
     NFD,
     draw,
-    draw_dataset,
     edit,
+    forks,
     hard_plan,
     killed_at,
     snapshot,
@@ -28,18 +28,6 @@ from garim.boxes import Box
 from garim.errors import DatasetError, GarimError, PlanError, SettingsError
 from garim.plan import ApplySettings, Plan, apply, undo
 from garim.plan.journal import journals, locked
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
-
-
-@pytest.fixture(autouse=True)
-def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return draw_dataset(tmp_path / "DATA")
 
 
 def test_apply_makes_every_edit(root: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from small_datasets import NFD, draw, draw_dataset, edit, hard_plan, killed_at, snapshot
+from small_datasets import NFD, draw, edit, forks, hard_plan, killed_at, snapshot
 
 import garim
 from garim import files
@@ -19,18 +19,6 @@ from garim.boxes import Box
 from garim.errors import DatasetError, PlanError
 from garim.formats.rows import Object, Row
 from garim.plan import Applied, ApplySettings, Edit, Plan, apply
-
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
-
-
-@pytest.fixture(autouse=True)
-def no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return draw_dataset(tmp_path / "DATA")
 
 
 def _by_source(target: Path) -> dict[str | None, list[Row]]:

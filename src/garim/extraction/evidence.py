@@ -42,7 +42,7 @@ class EvidenceMethod:
 
     Args:
         classifier: has a localizer.
-        settings: rounds, threshold.
+        settings: which pictures are left alone.
     """
 
     def __init__(self, classifier: Classifier, localizer: Localizer, settings: ExtractSettings):

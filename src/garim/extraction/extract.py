@@ -98,7 +98,7 @@ def extract(
         method = METHODS[chosen.method or "self"](classifier, chosen)
         lines.resume(dataset.rows, method.pictures_at_once)
         todo = dataset.rows[len(lines.edits) :]
-        for edits in _edits(dataset, todo, classifier, method, chosen):
+        for edits in _edits(dataset, todo, classifier, method, chosen, header["model"]):
             lines.add(edits)
     seconds = time.perf_counter() - started
     plan = Plan(**{**header, "dataset": Path(header["dataset"])},
@@ -131,6 +131,7 @@ def _edits(
     classifier: Classifier,
     method: Method,
     settings: ExtractSettings,
+    model: str,
 ) -> Iterator[list[Edit]]:
     number = {name: index for index, name in enumerate(classifier.classes)}
 
@@ -149,7 +150,6 @@ def _edits(
         return Task(picture=one.picture, label=number[row.label or ""], scorer=judge.scores)
 
     streamed = track(stream(opened, rows), "Extracting", len(rows))
-    model = classifier.digest()
     for part in chunks(streamed, method.pictures_at_once):
         good = [(row, one) for row, one in part if isinstance(one, _Opened)]
         proposals = iter(method([task(row, one) for row, one in good]) if good else [])
