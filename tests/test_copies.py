@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
-from garim import copies
-from garim.copies import MARGIN, are_copies, copy_groups, fingerprint
+from garim.copies import Copy, candidates, copy_groups, find_copies, fingerprint
+from garim.copies.alignment import align, meet
 from garim.errors import PictureError
 
 Draw = Callable[[ImageDraw.ImageDraw, list[int]], None]
@@ -105,8 +106,12 @@ def test_pictures_that_cannot_be_opened_are_alone(tmp_path: Path) -> None:
     assert copy_groups([]) == []
 
 
-def test_a_crowd_of_copies_is_one_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "_CROWD", 5)
+def test_many_copies_in_lists_are_one_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_LIST", 4)
+    monkeypatch.setattr(candidates, "_BLOCK", 8)
+    monkeypatch.setattr(candidates, "_PROBES", 2)
     paths = [
         save(photo(seed), tmp_path / f"{seed}-{quality}.jpg", quality=quality)
         for seed in (1, 2)
@@ -117,25 +122,94 @@ def test_a_crowd_of_copies_is_one_group(tmp_path: Path, monkeypatch: pytest.Monk
     assert groups[0] != groups[-1]
 
 
-def _reference_bits(path: Path) -> list[bool]:
-    """dHash by its definition: average cells of the grey picture, compare with the left one."""
-    grey = np.asarray(Image.open(path).convert("L"), dtype=np.float64)
-    height, width = grey.shape
-    rows = np.array([part.mean(axis=0) for part in np.split(grey, 16)])
-    cells = np.array([part.mean(axis=1) for part in np.split(rows, 17, axis=1)]).T
-    assert (height % 16, width % 17, cells.shape) == (0, 0, (16, 17))
-    return [bool(cells[y, x + 1] - cells[y, x] > MARGIN) for y in range(16) for x in range(16)]
+def crop(image: Image.Image, share: float) -> Image.Image:
+    width, height = (round(side * share) for side in image.size)
+    return image.crop((0, image.height - height, width, image.height))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_hash_is_the_difference_hash(tmp_path: Path, seed: int) -> None:
-    path = save(photo(seed, (17 * 20, 16 * 15)), tmp_path / "a.png")
-    assert fingerprint(path).bits.tolist() == _reference_bits(path)
+def marked(image: Image.Image) -> Image.Image:
+    copy = image.copy()
+    ImageDraw.Draw(copy).text((20, 200), "(c) example", "white", ImageFont.load_default(24))
+    return copy
 
 
-def test_copies_by_value(tmp_path: Path) -> None:
-    first = fingerprint(save(photo(1), tmp_path / "a.png"))
-    again = fingerprint(Path(shutil.copy(tmp_path / "a.png", tmp_path / "b.png")))
-    assert first.digest == again.digest and are_copies(first, again)
-    assert first.bits.shape == (256,) and first.thumbnail.shape == (32, 32)
-    assert not are_copies(first, fingerprint(save(photo(2), tmp_path / "c.png")))
+CHANGES: dict[str, tuple[Callable[[Image.Image], Image.Image], str]] = {
+    "smaller": (lambda image: image.resize((160, 120)), "recompressed"),
+    "brighter": (lambda image: ImageEnhance.Brightness(image).enhance(1.25), "near"),
+    "watermark": (marked, "near"),
+    "mirrored": (ImageOps.mirror, "flipped"),
+    "upside down": (ImageOps.flip, "flipped"),
+    "quarter": (lambda image: image.transpose(Image.Transpose.ROTATE_90), "rotated"),
+    "half": (lambda image: image.transpose(Image.Transpose.ROTATE_180), "rotated"),
+    "3 degrees": (lambda image: image.rotate(3, Image.Resampling.BICUBIC), "rotated"),
+    "crop 90": (lambda image: crop(image, 0.9), "cropped"),
+    "crop 80": (lambda image: crop(image, 0.8), "cropped"),
+    "border": (lambda image: ImageOps.expand(image, 16, "white"), "cropped"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_kind_of_copy_is_found_and_named(tmp_path: Path, change: str) -> None:
+    made, kind = CHANGES[change]
+    paths = [save(photo(seed), tmp_path / f"{seed}.jpg") for seed in range(8)]
+    paths += [save(made(photo(seed)), tmp_path / f"{seed}-copy.jpg") for seed in range(8)]
+    found = find_copies(paths, [fingerprint(path) for path in paths])
+    pairs = [(copy.first, copy.second) for copy in found]
+    assert pairs == [(seed, seed + 8) for seed in range(8)]
+    named = Counter(copy.kind for copy in found)
+    assert named[kind] >= 5, named  # type: ignore[index]
+    assert all(0.7 < copy.similarity <= 1 for copy in found)
+
+
+def test_the_same_file_is_an_exact_copy(tmp_path: Path) -> None:
+    first = save(photo(1), tmp_path / "a.png")
+    paths = [
+        first,
+        save(photo(2), tmp_path / "b.png"),
+        Path(shutil.copy(first, tmp_path / "c.png")),
+    ]
+    found = find_copies(paths, [fingerprint(path) for path in paths])
+    assert found == [Copy(0, 2, "exact", 1.0)]
+
+
+def test_one_wallpaper_behind_two_things_is_no_copy(tmp_path: Path) -> None:
+    paths = []
+    for number, (name, place) in enumerate([("disc", 80), ("square", 200), ("ring", 240)]):
+        image = Image.new("RGB", (320, 240))
+        pixels = np.asarray(image).copy()
+        pixels[:] = np.where(np.arange(320) % 40 < 20, 150, 190)[None, :, None]
+        image = Image.fromarray(pixels)
+        SHAPES[name](ImageDraw.Draw(image), [place - 50, 60, place + 50, 160])
+        paths.append(save(image, tmp_path / f"{number}.png"))
+    assert len(set(copy_groups(paths))) == 3
+
+
+def test_one_garment_in_two_colours_is_no_copy(tmp_path: Path) -> None:
+    paths = []
+    for number, colour in enumerate([(40, 60, 190), (170, 50, 40), (40, 130, 50)]):
+        image = Image.new("RGB", (240, 320), "white")
+        pen = ImageDraw.Draw(image)
+        pen.polygon([(40, 60), (200, 60), (220, 140), (180, 140), (180, 290), (60, 290), (60, 140),
+                     (20, 140)], colour)  # fmt: skip
+        dark = tuple(v // 2 for v in colour)
+        for y in range(80, 280, 24):
+            pen.line([(70, y), (170, y)], dark, 5)
+        paths.append(save(image, tmp_path / f"{number}.png"))
+    assert len(set(copy_groups(paths))) == 3
+
+
+def test_the_alignment_is_the_one_that_was_made(tmp_path: Path) -> None:
+    image = photo(3, (384, 384))
+    part = image.crop((48, 20, 48 + 307, 20 + 307))
+    thumbnails = [np.asarray(one.convert("L").resize((32, 32), Image.Resampling.BOX))
+                  for one in (part, image)]  # fmt: skip
+    start = meet(thumbnails[0], thumbnails[1], (0.1, 0.1, 0.9, 0.9))
+    assert start is not None
+    true = np.array([[307 / 384, 0, 48 / 384], [0, 307 / 384, 20 / 384]])
+    assert np.abs(start - true).max() < 0.03
+    big = [np.asarray(one.resize((192, 192), Image.Resampling.BOX)) for one in (part, image)]
+    aligned = align(big[0], big[1], start, ((307, 307), (384, 384)))
+    assert aligned is not None
+    assert aligned.share == pytest.approx((307 / 384) ** 2, abs=0.01)
+    assert abs(aligned.angle) < 0.5
+    assert align(big[0], np.asarray(photo(4, (192, 192))), start, ((1, 1), (1, 1))) is None

@@ -12,12 +12,26 @@ The verbs are those of the command line::
     garim.apply(plan, to="CLEAN")
 """
 
+import ctypes
 import os
+import platform
 
 # Threads of several processes on the same cores otherwise spin while they wait for each other,
 # which makes each many times slower. Read by OpenMP when torch is first imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# By default glibc fetches every large array from the system and gives it back, page by page; with
+# freed memory kept for the next batch, networks run up to 2.5 times as fast on a CPU. The process
+# holds on to the most that it has used at once. Who sets MALLOC_ variables decides for himself.
+if platform.libc_ver()[0] == "glibc" and not any(n.startswith("MALLOC_") for n in os.environ):
+    for _option, _value in (
+        (-3, 2**31 - 1),  # M_MMAP_THRESHOLD
+        (-1, 2**31 - 1),  # M_TRIM_THRESHOLD
+        (-2, 2**26),  # M_TOP_PAD
+    ):
+        ctypes.CDLL(None).mallopt(_option, _value)
+
+from garim.audit import Audit, AuditSettings, audit
 from garim.boxes import Box
 from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
 from garim.doctor import doctor
@@ -44,6 +58,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ApplySettings",
+    "Audit",
+    "AuditSettings",
     "Box",
     "Classifier",
     "Dataset",
@@ -62,6 +78,7 @@ __all__ = [
     "SplitSettings",
     "TrainSettings",
     "apply",
+    "audit",
     "contact_sheet",
     "dataset_of",
     "doctor",

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 import garim
 from garim import report
+from garim.audit import AuditSettings
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
 from garim.extraction import ExtractSettings
@@ -65,6 +66,39 @@ def sheet(
     rows = [(name, *(of[name] for of in counts.values())) for name in dataset.classes]
     lines = (table(("class", *counts), rows), f"Sheet: {out}", f"Report: {page}")
     return finish(output, {**result, "failed": failed}, *lines)
+
+
+@app.command
+def audit(
+    data: Path,
+    *,
+    out: Path = Path("audit"),
+    model: Path | None = None,
+    settings: Annotated[AuditSettings, Flat] = AuditSettings(),
+    part: Part = Selection(),
+    output: Out = Output(),
+) -> int:
+    """Say what is wrong with a dataset, and propose what to do, as a plan; nothing is changed.
+
+    Parameters
+    ----------
+    data
+        Dataset to look at.
+    out
+        Folder for report.html, report.json and plan.jsonl.
+    model
+        Folder of a classifier that was trained on this dataset with --folds.
+    """
+    dataset = garim.read(data, part)
+    classifier = None if model is None else garim.load_model(model)
+    found = garim.audit(dataset, settings, classifier)
+    found.plan.save(out / "plan.jsonl")
+    page = report.audit_report(found, out)
+    result = {**found.to_dict(), "plan": str(out / "plan.jsonl"), "report": str(page)}
+    rows = [(name, "" if n is None else n, why or "") for name, n, why in found.summary.iter_rows()]
+    edits = ", ".join(f"{n} × {kind}" for kind, n in found.plan.counts().items()) or "no edits"
+    lines = (table(("check", "pictures", "skipped"), rows), f"Plan: {out / 'plan.jsonl'} ({edits})")
+    return finish(output, result, *lines, f"Report: {page}", issues=bool(found.fails))
 
 
 @app.command
@@ -249,8 +283,8 @@ def extract(
     result = {**found.to_dict(), "report": str(page)}
     line = (
         f"{result['pictures']} looked at: {result['proposed']} crops proposed, "
-        f"{result['unchanged']} left as they are, {result['no_box']} without their label "
-        f"({found.seconds:.1f} s)"
+        f"{result['unchanged']} left as they are, {result['no_box']} without their label, of which "
+        f"{result['relabelled']} show another ({found.seconds:.1f} s)"
     )
     return finish(output, result, line, f"Plan: {out}", f"Report: {page}")
 

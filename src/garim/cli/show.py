@@ -29,13 +29,14 @@ class Output:
     """Show no progress and no summary."""
 
 
-def finish(output: Output, data: dict[str, Any], *lines: str | Table) -> int:
+def finish(output: Output, data: dict[str, Any], *lines: str | Table, issues: bool = False) -> int:
     """Print a result and give the exit status.
 
     Args:
         output: JSON or summary.
         data: the result; what is listed under ``failed`` makes the status 3.
         lines: the summary.
+        issues: whether what was asked for was found; makes the status 1.
     """
     failed: Sequence[dict[str, str]] = data.get("failed") or []
     if output.json:
@@ -46,6 +47,8 @@ def finish(output: Output, data: dict[str, Any], *lines: str | Table) -> int:
             text = isinstance(line, str)  # paths stay whole, to be copied
             console.print(line, markup=False, highlight=False, soft_wrap=text)
         _print_failures(failed)
+    if issues:
+        return ISSUES
     return SOME_FAILED if failed else DONE
 
 

@@ -69,7 +69,11 @@ class Edit:
     """Width and height of the upright picture, pixels."""
     box: Box | None = None
     """The labelled object, in pixels of the upright picture."""
+    instance: int | None = None
+    """Number of the object, from 1, where each of several has a line."""
     reason: str = ""
+    check: str | None = None
+    """Check of the audit that proposed the edit."""
     score_before: float | None = None
     """Score of the label on the whole picture, 0 to 1."""
     score_after: float | None = None
@@ -191,12 +195,13 @@ def _round(value: dict[str, Any]) -> Round:
     )
 
 
-_TEXTS = ("picture", "label", "split", "digest", "reason", "model", "to", "error")
+_TEXTS = ("picture", "label", "split", "digest", "reason", "check", "model", "to", "error")
 _FROM_PLAIN: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(_TEXTS, _text),
     **dict.fromkeys(("score_before", "score_after"), _number),
     "box": _box,
     "size": _size,
+    "instance": _whole,
     "history": _history,
 }
 

@@ -1,5 +1,6 @@
 """What people look at: sheets, charts, pages."""
 
+from garim.report.audit_page import audit_report
 from garim.report.reports import (
     dataset_report,
     dataset_sheet,
@@ -13,6 +14,7 @@ from garim.report.sheet import Sheet, before_after, contact_sheet, rounds_sheet
 
 __all__ = [
     "Sheet",
+    "audit_report",
     "before_after",
     "contact_sheet",
     "dataset_report",

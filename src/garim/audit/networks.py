@@ -1,0 +1,168 @@
+"""What a network sees in the pictures: features, class probabilities, classes that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from garim.audit.look import Look
+from garim.audit.settings import AuditSettings
+from garim.dataset import Dataset
+from garim.models.classifier import Classifier, normalised
+from garim.models.instances import STRONG, SUREST
+from garim.models.localizer import evidence
+from garim.models.networks import frozen_part
+from garim.pictures import Pixels
+from garim.training.learners import build
+from garim.training.settings import resolve
+
+Floats = NDArray[np.float32]
+
+WITHOUT_FOLDS = (
+    "the model has no folds, so it judges pictures that it was trained on; train it with --folds 5"
+)
+WITHOUT_LOCALIZER = "the model has no localizer, which says what else is in a picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network saw, one row per file; NaN where the file cannot be opened."""
+
+    features: Floats
+    """Of length 1, shape ``(files, components)``."""
+    model: str | None = None
+    """Digest of the model, if one was given."""
+    classifier: Classifier | None = None
+    """The model, if one was given."""
+    probabilities: Floats | None = None
+    """Out-of-fold class probabilities, shape ``(files, model's classes)``."""
+    presence: Floats | None = None
+    """Log odds that each class is somewhere in the picture, ``(files, model's classes)``."""
+
+
+class Judge(Protocol):
+    """A network that looks at every picture once."""
+
+    side: int
+    """Side of the squares that it takes, in pixels."""
+
+    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
+        """Look at pictures, uint8 of shape ``(n, side, side, 3)``."""
+
+    def seen(self, looks: Sequence[Look | None]) -> Seen:
+        """Give what was seen, in the order of the files."""
+
+
+class Backbone:
+    """A frozen network with starting weights: features only."""
+
+    def __init__(self, dataset: Dataset, settings: AuditSettings) -> None:
+        chosen = settings.network()
+        self.recipe = resolve(chosen)
+        self.side = self.recipe.size
+        network, _ = build(self.recipe, dataset.classes or ("any",), chosen)
+        self.network = network.eval().to(memory_format=torch.channels_last)
+        self._features: list[Floats] = []
+
+    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
+        """Compute features."""
+        inputs = normalised(torch.from_numpy(batch), self.recipe.mean, self.recipe.std)
+        with torch.inference_mode():
+            self._features.append(frozen_part(self.network)(inputs).flatten(1).float().numpy())
+
+    def seen(self, looks: Sequence[Look | None]) -> Seen:
+        """Give the features."""
+        return Seen(_of_length_one(_spread(self._features, looks)))
+
+
+class Trained:
+    """A classifier: features, and scores by the fold that has not seen the picture.
+
+    Args:
+        classifier: the model.
+        presence: whether to look for all classes everywhere, where the model can.
+    """
+
+    def __init__(self, classifier: Classifier, presence: bool) -> None:
+        self.classifier = classifier
+        self.localizer = classifier.localizer if presence else None
+        self.side = max(classifier.card.size, self.localizer.size if self.localizer else 0)
+        self._features: list[Floats] = []
+        self._probabilities: list[Floats] = []
+        self._presence: list[Floats] = []
+
+    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
+        """Compute features and scores."""
+        card, small = self.classifier.card, _shrunk(batch, self.classifier.card.size)
+        with torch.inference_mode():
+            inputs = normalised(torch.from_numpy(small), card.mean, card.std)
+            found = frozen_part(self.classifier.network)(inputs.to(self.classifier.device))
+        self._features.append(found.flatten(1).float().cpu().numpy())
+        self._probabilities.append(out_of_fold(self.classifier, small, digests))
+        if self.localizer is not None:
+            self._presence.append(self._strongest(_shrunk(batch, self.localizer.size)))
+
+    def _strongest(self, batch: Pixels) -> Floats:
+        """Mean log odds of each class over the cells where it is surest."""
+        found = []
+        for cells in self.classifier.localized(batch)[0]:
+            each = [
+                evidence(torch.from_numpy(cells), k) for k in range(len(self.classifier.classes))
+            ]
+            odds = torch.stack(each).flatten(1)
+            most = max(1, round(SUREST * odds.shape[1]))
+            found.append(odds.topk(most, dim=1).values.mean(dim=1).numpy())
+        return np.stack(found)
+
+    def seen(self, looks: Sequence[Look | None]) -> Seen:
+        """Give what was seen."""
+        return Seen(
+            features=_of_length_one(_spread(self._features, looks)),
+            model=self.classifier.digest(),
+            classifier=self.classifier,
+            probabilities=(_spread(self._probabilities, looks) if self.classifier.folds else None),
+            presence=_spread(self._presence, looks) if self._presence else None,
+        )
+
+
+def out_of_fold(classifier: Classifier, batch: Pixels, digests: Sequence[str]) -> Floats:
+    """Score each picture by the network that has not seen the one of its digest."""
+    scores = np.zeros((len(batch), len(classifier.classes)), np.float32)
+    judges = [classifier.unbiased(digest) for digest in digests]
+    for judge in {id(one): one for one in judges}.values():
+        mine = np.array([one is judge for one in judges])
+        scores[mine] = judge.scores(batch[mine])
+    return scores
+
+
+def is_there(presence: Floats) -> NDArray[np.bool_]:
+    """Tell which classes are in the pictures, as extraction does."""
+    return np.asarray(np.nan_to_num(presence, nan=-np.inf) >= STRONG)
+
+
+def _shrunk(batch: Pixels, side: int) -> Pixels:
+    if batch.shape[1] == side:
+        return batch
+    small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in batch]
+    return np.stack(small).astype(np.uint8)
+
+
+def _spread(parts: Sequence[Floats], looks: Sequence[Look | None]) -> Floats:
+    """Put rows of the files that were opened into their places among all files."""
+    there = [index for index, one in enumerate(looks) if one is not None]
+    width = parts[0].shape[1] if parts else 1
+    spread = np.full((len(looks), width), np.nan, np.float32)
+    if parts:
+        spread[there] = np.concatenate(parts)
+    return spread
+
+
+def _of_length_one(features: Floats) -> Floats:
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-9), dtype=np.float32)
