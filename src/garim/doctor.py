@@ -12,11 +12,12 @@ import torch
 from huggingface_hub import constants
 
 from garim.models.networks import OURS
+from garim.models.runtime import RUNTIMES, has_bfloat16
 from garim.streaming import default_workers
 
 LIBRARIES = (
     "garim", "torch", "torchvision", "timm", "lightning", "torchmetrics", "numpy", "pillow",
-    "opencv-python-headless", "polars", "scikit-learn", "tensorboard",
+    "opencv-python-headless", "polars", "scikit-learn", "tensorboard", "onnxruntime", "openvino",
 )  # fmt: skip
 
 
@@ -32,6 +33,7 @@ def doctor(*, networks: bool = False) -> dict[str, Any]:
         "processors": default_workers(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "devices": _devices(),
+        "runtimes": {name: _runtime(name) for name in RUNTIMES},
         "weights_cache": constants.HF_HUB_CACHE,
     }
     if networks:
@@ -44,6 +46,12 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _runtime(name: str) -> str:
+    if missing := RUNTIMES[name].missing:
+        return f"not installed ({', '.join(missing)}): pip install 'garim[{name}]'"
+    return "bfloat16" if RUNTIMES[name].halves and has_bfloat16() else "float32"
 
 
 def _devices() -> list[str]:

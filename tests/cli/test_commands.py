@@ -132,7 +132,9 @@ def test_apply_in_place_and_undo(
 def test_doctor(command: Command) -> None:
     told = command("doctor", "--json").json
     assert told == garim.doctor()
-    assert set(told) == {"python", "system", "processors", "libraries", "devices", "weights_cache"}
+    assert set(told) == {
+        "python", "system", "processors", "libraries", "devices", "runtimes", "weights_cache"
+    }  # fmt: skip
     shown = command("doctor")
     assert "--weights none" in shown.out and "torch" in shown.out
     assert "small_cnn" in command("doctor", "--networks", "--json").json["networks"]

@@ -7,10 +7,12 @@ opens the same network.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,9 @@ from torch import Tensor, nn
 
 from garim import files
 from garim.errors import ModelError
-from garim.models.localizer import Localizer, load_localizer, save_localizer
+from garim.models.localizer import Localizer, feature_maps, load_localizer, save_localizer
 from garim.models.networks import create
+from garim.models.runtime import Outputs, Prepared
 from garim.pictures import Pixels
 
 VERSION = 1
@@ -74,8 +77,41 @@ def normalised(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     return values.sub_(centre).div_(torch.tensor(std, device=batch.device)).permute(0, 3, 1, 2)
 
 
+class _Scoring(nn.Module):
+    """Pictures, uint8 ``(n, size, size, 3)``, to class probabilities ``(n, classes)``."""
+
+    def __init__(self, network: nn.Module, card: Card) -> None:
+        super().__init__()
+        self.network, self.card = network, card
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
+        inputs = normalised(batch, self.card.mean, self.card.std)
+        return (self.network(inputs).float().softmax(dim=1),)
+
+
+class _Seeing(nn.Module):
+    """Pictures, uint8 ``(n, side, side, 3)``, to what the localizer says about their cells."""
+
+    def __init__(self, network: nn.Module, card: Card, localizer: Localizer) -> None:
+        super().__init__()
+        self.network, self.card, self.localizer = network, card, localizer
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
+        inputs = normalised(batch, self.card.mean, self.card.std)
+        found = self.localizer(feature_maps(self.network, inputs) or [])
+        return tuple(found) if isinstance(found, list | tuple) else (found,)
+
+
 class Classifier:
-    """A network with its classes and its input, ready to score pictures."""
+    """A network with its classes and its input, ready to score pictures.
+
+    Args:
+        network: timm's contract.
+        card: classes and input.
+        folds: classifiers that have each not seen one part of the training pictures.
+        localizer: says where each class is; None where there is none.
+        runtime: runs the network, a name in `garim.models.runtime`; plain PyTorch by default.
+    """
 
     def __init__(
         self,
@@ -83,11 +119,13 @@ class Classifier:
         card: Card,
         folds: Sequence[Classifier] = (),
         localizer: Localizer | None = None,
+        runtime: str | None = None,
     ) -> None:
         self.network = network.eval()
         self.card = card
         self.folds = tuple(folds)
         self.localizer = localizer
+        self.runtime = runtime
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -97,7 +135,8 @@ class Classifier:
     @property
     def device(self) -> torch.device:
         """Where the network computes."""
-        return next(self.network.parameters()).device
+        first = next(self.network.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
 
     def to(self, device: str | torch.device) -> Classifier:
         """Move the network, its localizer, and the networks of its folds to a device."""
@@ -108,19 +147,43 @@ class Classifier:
             self.localizer.to(device)
         return self
 
+    def with_runtime(self, runtime: str) -> Classifier:
+        """Give a classifier of the same networks, run by a runtime of `garim.models.runtime`.
+
+        What has been compiled for the runtime is kept with it: use it again for more pictures.
+        """
+        if runtime == self.runtime:
+            return self
+        other = copy.copy(self)
+        other.runtime = runtime
+        other.folds = tuple(fold.with_runtime(runtime) for fold in self.folds)
+        for made in ("_scoring", "_seeing"):
+            other.__dict__.pop(made, None)
+        return other
+
+    @cached_property
+    def _scoring(self) -> Prepared:
+        return Prepared(_Scoring(self.network, self.card), self.runtime)
+
+    @cached_property
+    def _seeing(self) -> Prepared:
+        if self.localizer is None:
+            raise ModelError("this model has no localizer; train a network that has feature maps")
+        return Prepared(_Seeing(self.network, self.card, self.localizer), self.runtime)
+
     def scores(self, batch: Pixels, batch_size: int = 64) -> Scores:
         """Score RGB pictures, uint8 of shape ``(n, size, size, 3)``: shape ``(n, classes)``."""
-        if not len(batch):
-            return np.zeros((0, len(self.classes)), np.float32)
-        tensor = torch.from_numpy(np.ascontiguousarray(batch))
-        with torch.inference_mode():
-            parts = [
-                self.network(normalised(part.to(self.device), self.card.mean, self.card.std))
-                .float()
-                .softmax(dim=1)
-                for part in torch.split(tensor, batch_size)
-            ]
-        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+        parts = [self._scoring(batch[i : i + batch_size])[0]
+                 for i in range(0, len(batch), batch_size)]  # fmt: skip
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
+
+    def localized(self, batch: Pixels) -> Outputs:
+        """Give the localizer's outputs for RGB pictures, uint8 ``(n, side, side, 3)``.
+
+        Raises:
+            ModelError: there is no localizer.
+        """
+        return self._seeing(batch)
 
     def unbiased(self, digest: str) -> Classifier:
         """Give the network that has not seen a picture in training: its fold's, or this one."""
