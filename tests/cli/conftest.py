@@ -18,7 +18,7 @@ import garim
 from garim.boxes import Box
 from garim.cli import run
 from garim.formats.rows import Object, Row
-from garim.training import localizer
+from garim.training import guesses, localizer
 
 COLOURS = {"blue": (30, 40, 220), "green": (30, 200, 60), "빨강": (220, 40, 30)}
 EACH, SIDE = 8, 48
@@ -66,7 +66,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     garim.write(replace(data, rows=rows), root / "truth")
     settings = garim.TrainSettings(backbone="small_cnn", size=32, epochs=3, batch=8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(localizer, "STEPS", 25)
+        patch.setattr(guesses, "STEPS", 25)
+        patch.setattr(localizer, "SCENES", 32)
+        patch.setattr(localizer, "EPOCHS", 4)
         garim.train(data, settings, root / "model")
     return World(root / "data", root / "truth", root / "model")
 

@@ -100,7 +100,7 @@ def test_settings(world: World, command: Command, tmp_path: Path) -> None:
     run = ("extract", world.data, "--model", world.model, "--out", tmp_path / "p.jsonl")
     check(command(*run, "--grid", 5, "--kernel", 5), "K=5 and N=5")
     check(command(*run, "--grid", 8, "--kernel", 4, "--method", "document"), "odd N and K")
-    check(command(*run, "--method", "magic"), "'magic'", "self, windows, document")
+    check(command(*run, "--method", "magic"), "'magic'", "self, activation, windows, document")
     check(command("sheet", world.data, "--out", tmp_path / "s.png", "--columns", 0), "1 column")
     check(command("sheet", world.data, "--out", tmp_path / "s.xyz"), "suffix")
     check(

@@ -1,5 +1,9 @@
 """Boxes around evidence, and what is said about them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from torch import Tensor, nn
 
 from garim.boxes import Box, iou, to_array
 from garim.errors import ModelError
-from garim.extraction.evidence import EvidenceMethod, box_of, by_evidence
+from garim.extraction.evidence import EvidenceMethod, by_evidence
 from garim.extraction.methods import Task
 from garim.extraction.settings import ExtractSettings
 from garim.models.localizer import Localizer, evidence
@@ -17,61 +21,8 @@ from garim.pictures import Decoded
 SETTINGS = ExtractSettings(method="self")
 
 
-def cells(*blocks: tuple[int, int, int, int], grid: int = 16, high: float = 3.0) -> np.ndarray:
-    result = np.full((grid, grid), -3.0, np.float32)
-    for left, top, right, bottom in blocks:
-        result[top:bottom, left:right] = high
-    return result
-
-
 def overlap(first: Box, second: Box) -> float:
     return float(iou(to_array([first]), to_array([second]))[0, 0])
-
-
-def test_a_block_is_boxed() -> None:
-    box = box_of(cells((4, 2, 10, 12)), 320, 160)
-    assert box is not None
-    assert overlap(box, Box(80, 20, 200, 120)) > 0.85
-
-
-def test_the_block_with_more_evidence_wins() -> None:
-    small_and_sure, large = (1, 1, 4, 4), (7, 7, 15, 15)
-    box = box_of(cells(small_and_sure, large), 160, 160)
-    assert box is not None and overlap(box, Box(70, 70, 150, 150)) > 0.85
-    weak = cells((1, 1, 6, 6))
-    weak[8:14, 8:14] = 0.3
-    box = box_of(weak, 160, 160)
-    assert box is not None and overlap(box, Box(10, 10, 60, 60)) > 0.8
-
-
-def test_two_blocks_with_a_thin_bridge_are_two() -> None:
-    box = box_of(cells((1, 2, 7, 8), (7, 4, 10, 5), (10, 2, 14, 7)), 160, 160)
-    assert box is not None and overlap(box, Box(10, 20, 70, 80)) > 0.8
-
-
-def test_a_diagonal_band_is_boxed_whole() -> None:
-    values = cells()
-    for i in range(3, 13):
-        values[i - 1 : i + 2, i - 1 : i + 2] = 3
-    box = box_of(values, 160, 160)
-    assert box is not None and overlap(box, Box(20, 20, 140, 140)) > 0.75
-
-
-def test_no_evidence_no_box() -> None:
-    assert box_of(cells(), 100, 100) is None
-
-
-def test_a_stray_cell_at_the_side_is_trimmed() -> None:
-    block = box_of(cells((4, 4, 12, 12)), 160, 160)
-    thorn = box_of(cells((4, 4, 12, 12), (12, 7, 15, 8)), 160, 160)
-    assert block is not None and thorn is not None
-    assert abs(thorn.right - block.right) < 10
-
-
-def test_boxes_stay_inside() -> None:
-    box = box_of(cells((0, 0, 16, 16)), 100, 50)
-    assert box is not None
-    assert box.clip(100, 50) == box
 
 
 def test_evidence_is_log_odds() -> None:
@@ -91,22 +42,30 @@ class Redness(nn.Module):
         return [nn.functional.avg_pool2d(red, 8)]
 
 
-def red_localizer() -> Localizer:
-    localizer = Localizer([1], 2, 16, 128)
-    localizer.get_buffer("basis0").fill_(1.0)
-    head = nn.Linear(1, 3)
-    with torch.no_grad():
-        head.weight.copy_(torch.tensor([[0.0], [0.0], [10.0]]))
-        head.bias.copy_(torch.tensor([3.0, -9.0, -3.0]))
-    localizer.head = nn.Sequential(head)
-    return localizer.eval()
+class RedLocalizer(Localizer):
+    """Evidence where it is red; every red cell knows the box of the square that it is part of."""
+
+    def __init__(self) -> None:
+        super().__init__([1], 2, 16, 128)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        red = maps[0][:, 0]
+        scores = torch.stack([3 - 0 * red, -9 - 0 * red, 10 * red - 3], dim=1)
+        boxes = np.zeros((len(red), 4, 16, 16), np.float32)
+        for one, cells in zip(boxes, red.numpy() > 0.6, strict=True):
+            count, found = cv2.connectedComponents(cells.astype(np.uint8), connectivity=4)
+            for number in range(1, count):
+                rows, columns = np.nonzero(found == number)
+                ends = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+                one[:, rows, columns] = np.array(ends)[:, None] / 16
+        return scores, torch.from_numpy(boxes)
 
 
 def method(settings: ExtractSettings = SETTINGS) -> EvidenceMethod:
     classifier = Oracle()
-    classifier.network = Redness()
+    classifier.network, classifier.localizer = Redness(), RedLocalizer()
     type(classifier).device = property(lambda self: torch.device("cpu"))  # type: ignore[assignment,method-assign]
-    return EvidenceMethod(classifier, red_localizer(), settings)
+    return EvidenceMethod(classifier, classifier.localizer, settings)
 
 
 def task(*square: int, label: int = 1) -> Task:
@@ -126,6 +85,33 @@ def test_together_as_one_by_one() -> None:
     together, alone = method()(tasks), [method()([one])[0] for one in tasks]
     assert [t.box for t in together] == [a.box for a in alone]
     assert [t.score_after for t in together] == pytest.approx([a.score_after for a in alone])
+
+
+def test_every_object_when_asked() -> None:
+    image = picture(400, 300, 20, 30, 80)
+    image.paste((230, 20, 20), (240, 160, 340, 260))
+    both = Task(picture=Decoded(image, image.size), label=1, scorer=redness)
+    one = method()([both])[0]
+    assert one.box is not None and one.more == ()
+    all_of_them = method(ExtractSettings(method="self", instances=True))([both])[0]
+    (other,) = all_of_them.more
+    assert all_of_them.box == one.box
+    assert overlap(one.box, Box(240, 160, 340, 260)) > 0.6
+    assert overlap(other, Box(20, 30, 100, 110)) > 0.6
+
+
+def test_another_class_instead() -> None:
+    class Wrong(RedLocalizer):
+        def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+            scores, boxes = super().forward(maps)
+            return scores[:, [0, 2, 1]], boxes
+
+    looking = method()
+    looking.classifier.localizer = looking.localizer = Wrong()
+    shown = replace(task(400, 300, 220, 90, 80), scorer=lambda batch: redness(batch)[:, ::-1])
+    found = looking([shown])[0]
+    assert (found.box, found.instead) == (None, "other")
+    assert "it shows 'other'" in found.reason
 
 
 def test_a_picture_that_is_predicted_rightly_without_evidence_is_left_as_it_is() -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from oracles import Oracle, draw
+from oracles import SIDE, Oracle, draw
 
 from garim import files, pictures
 from garim.boxes import Box
-from garim.dataset import Dataset
+from garim.dataset import Dataset, read
 from garim.errors import ModelError, PlanError, SettingsError
 from garim.extraction import METHODS, ExtractSettings, extract
+from garim.extraction.methods import Proposal, Task
 from garim.formats.rows import Object, Row
 from garim.models.localizer import Localizer
-from garim.plan import Plan, load
+from garim.plan import ApplySettings, Plan, apply, load
 from garim.streaming import default_workers
 
 WINDOWS = ExtractSettings(method="windows", grid=9, kernel=7, rounds=5)
@@ -43,7 +45,7 @@ def test_the_plan_is_complete(data: Dataset, tmp_path: Path) -> None:
     assert lines(plan) == lines(found.plan) and found.path == out
     assert not list(out.parent.glob("*.partial"))
     assert (plan.dataset, plan.method, plan.model) == (data.root.resolve(), "windows", "oracle")
-    assert plan.settings == json.loads(json.dumps(asdict(WINDOWS)))
+    assert plan.settings == json.loads(json.dumps(asdict(replace(WINDOWS, runtime="torch"))))
     assert plan.selection == json.loads(json.dumps(asdict(data.selection)))
     assert [e.picture for e in plan] == [row.file_name for row in data]
     for edit, row in zip(plan, data, strict=True):
@@ -78,7 +80,9 @@ def test_counts(data: Dataset) -> None:
             replace(data.rows[-1], label="other"), replace(data.rows[0], label="red"))  # fmt: skip
     found = extract(replace(data, rows=rows), Oracle(), WINDOWS)
     told = found.to_dict()
-    assert set(told) == {"pictures", "proposed", "unchanged", "no_box", "failed", "seconds", "plan"}
+    assert set(told) == {
+        "pictures", "proposed", "unchanged", "no_box", "relabelled", "failed", "seconds", "plan"
+    }  # fmt: skip
     assert told["pictures"] == len(rows)
     assert told["pictures"] == sum(told[n] for n in ("proposed", "unchanged", "no_box")) + 3
     errors = [one["error"] for one in told["failed"]]
@@ -283,7 +287,9 @@ def test_every_setting_that_cannot_work_is_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         wrong.check(tuple(METHODS))
     assert len(caught.value.problems) == 5
-    with pytest.raises(SettingsError, match="no method 'x'; known: self, windows, document"):
+    with pytest.raises(
+        SettingsError, match="no method 'x'; known: self, activation, windows, document"
+    ):
         ExtractSettings(method="x").check(tuple(METHODS))
     for even in (ExtractSettings(method="document", grid=8), replace(WINDOWS, method="document",
                  grid=9, kernel=4)):  # fmt: skip
@@ -322,3 +328,71 @@ def test_a_network_gives_the_same_as_itself(data: Dataset) -> None:
     assert [e.box for e in one] == [e.box for e in many]
     scores = [[e.score_before for e in plan] for plan in (one, many)]
     assert np.allclose(*scores, atol=1e-5)
+
+
+class Twins:
+    """Finds two objects in every picture."""
+
+    decodes_at_least = None
+    pictures_at_once = 2
+
+    def __init__(self, classifier: Oracle, settings: ExtractSettings) -> None:
+        self.classifier = classifier
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+        self.classifier.scores(np.zeros((len(tasks), SIDE, SIDE, 3), np.uint8))
+        return [
+            Proposal(box=Box(1, 2, 11, 12), more=(Box(20, 2, 30, 9),), changed=True,
+                     score_before=0.4, score_after=0.9, reason="two")
+            for _ in tasks
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def twins(monkeypatch: pytest.MonkeyPatch) -> ExtractSettings:
+    monkeypatch.setitem(METHODS, "windows", Twins)
+    return replace(WINDOWS, instances=True)
+
+
+def test_every_object_has_a_line(data: Dataset, tmp_path: Path, twins: ExtractSettings) -> None:
+    found = extract(data, Oracle(), twins, tmp_path / "plan.jsonl")
+    assert [e.instance for e in found.plan] == [1, 2] * len(data)
+    told = found.to_dict()
+    assert (told["pictures"], told["proposed"]) == (len(data), 2 * len(data))
+    crops = apply(load(tmp_path / "plan.jsonl"), to=tmp_path / "crops")
+    assert crops.pictures == 2 * len(data)
+    apply(load(tmp_path / "plan.jsonl"), to=tmp_path / "boxes",
+          settings=ApplySettings(as_boxes=True))  # fmt: skip
+    for row in read(tmp_path / "boxes").rows:
+        assert [o.box for o in row.objects] == [Box(1, 2, 11, 12), Box(20, 2, 30, 9)]
+
+
+@pytest.mark.parametrize("lines_left", [1, 2, 3, 5, 8, 9])
+def test_objects_of_a_cut_plan_are_whole_again(
+    data: Dataset, tmp_path: Path, twins: ExtractSettings, lines_left: int
+) -> None:
+    out, partial = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.partial"
+    killed(data, out, twins, 3)
+    kept = partial.read_text().split("\n")[:lines_left]
+    partial.write_text("\n".join(kept) + "\n")
+    whole = extract(data, Oracle(), twins).plan
+    assert lines(extract(data, Oracle(), twins, out).plan) == lines(whole)
+
+
+def test_a_new_label_is_proposed_for_the_label_of_the_folder_only(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mistaken(Twins):
+        def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+            return [
+                Proposal(box=None, changed=False, score_before=0.1, score_after=0.1, reason="no",
+                         instead="other")
+                for _ in tasks
+            ]  # fmt: skip
+
+    monkeypatch.setitem(METHODS, "windows", Mistaken)
+    found = extract(data, Oracle(), WINDOWS)
+    assert {(e.edit, e.to) for e in found.plan} == {("relabel", "other")}
+    assert (found.to_dict()["no_box"], found.to_dict()["relabelled"]) == (len(data), len(data))
+    every = replace(data, selection=replace(data.selection, labels="all"))
+    assert {e.edit for e in extract(every, Oracle(), WINDOWS).plan} == {"keep"}

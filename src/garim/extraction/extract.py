@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import Failure, ModelError, PictureError, PlanError
+from garim.extraction.activation import by_activation
 from garim.extraction.evidence import by_evidence
 from garim.extraction.methods import Method, Proposal, Task
 from garim.extraction.self_extraction import document, sliding_windows
 from garim.extraction.settings import ExtractSettings
 from garim.formats.rows import Row
 from garim.models.classifier import Classifier
+from garim.models.runtime import resolve
 from garim.pictures import Decoded
 from garim.plan import Edit, Plan
 from garim.plan.edits import parse_line, to_line
@@ -26,6 +29,7 @@ from garim.streaming import chunks, stream, track
 
 METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
     "self": by_evidence,  # one look, a box around the evidence
+    "activation": by_activation,  # the class activation map, as its authors box it
     "windows": sliding_windows,  # windows of each extent, each looked at once
     "document": document,  # as the document has it: both copies, whole pixels
 }
@@ -47,13 +51,15 @@ class Extracted:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as it stands in ``--json``."""
-        kept = [e for e in self.plan.edits if e.edit == "keep" and e.error is None]
-        no_box = sum(e.score_after is None for e in kept)
+        looked = [e for e in self.plan.edits if e.error is None]
+        counts = Counter(e.edit for e in looked)
+        no_box = sum(e.score_after is None for e in looked)
         return {
-            "pictures": len(self.plan),
-            "proposed": self.plan.counts().get("crop", 0),
-            "unchanged": len(kept) - no_box,
+            "pictures": sum((e.instance or 1) == 1 for e in self.plan.edits),
+            "proposed": counts["crop"],
+            "unchanged": len(looked) - counts["crop"] - no_box,
             "no_box": no_box,
+            "relabelled": counts["relabel"],
             "failed": [failure.to_dict() for failure in self.failures],
             "seconds": round(self.seconds, 2),
             "plan": str(self.path) if self.path else None,
@@ -78,7 +84,7 @@ def extract(
         out: file of the plan.
 
     Raises:
-        SettingsError: settings that cannot work.
+        SettingsError: settings that cannot work, or a runtime that is not installed.
         ModelError: the model knows none of the dataset's classes.
         PlanError: ``out`` holds the unfinished plan of another run.
     """
@@ -87,18 +93,20 @@ def extract(
     if chosen.method is None:
         chosen = replace(chosen, method="windows" if classifier.localizer is None else "self")
     chosen.check(tuple(METHODS))
+    runtime = resolve(chosen.runtime, classifier.device, len(dataset))
+    chosen, judge = replace(chosen, runtime=runtime), classifier.with_runtime(runtime)
     if not set(classifier.classes) & set(dataset.classes):
         raise ModelError(
             f"the model knows {', '.join(classifier.classes)}, but the dataset has "
             f"{', '.join(dataset.classes) or 'no labels'}; choose a model that was trained on them"
         )
-    header = _header(dataset, classifier, chosen)
+    header = _header(dataset, judge, chosen)
     path = None if out is None else Path(out)
     with _Lines(path, header) as lines:
-        method = METHODS[chosen.method or "self"](classifier, chosen)
+        method = METHODS[chosen.method or "self"](judge, chosen)
         lines.resume(dataset.rows, method.pictures_at_once)
-        todo = dataset.rows[len(lines.edits) :]
-        for edits in _edits(dataset, todo, classifier, method, chosen, header["model"]):
+        todo = dataset.rows[len(lines.firsts()) :]
+        for edits in _edits(dataset, todo, judge, method, chosen, header["model"]):
             lines.add(edits)
     seconds = time.perf_counter() - started
     plan = Plan(**{**header, "dataset": Path(header["dataset"])},
@@ -134,6 +142,8 @@ def _edits(
     model: str,
 ) -> Iterator[list[Edit]]:
     number = {name: index for index, name in enumerate(classifier.classes)}
+    # A picture that was looked at under each of its labels has no one label to correct.
+    relabels = dataset.selection.labels == "folder"
 
     def opened(row: Row) -> _Opened:
         if row.label not in number:
@@ -154,10 +164,13 @@ def _edits(
         good = [(row, one) for row, one in part if isinstance(one, _Opened)]
         proposals = iter(method([task(row, one) for row, one in good]) if good else [])
         yield [
-            _edit(row, one, next(proposals), model)
-            if isinstance(one, _Opened)
-            else _failed(row, one)
+            edit
             for row, one in part
+            for edit in (
+                _edits_of(row, one, next(proposals), model, relabels=relabels)
+                if isinstance(one, _Opened)
+                else [_failed(row, one)]
+            )
         ]
 
 
@@ -173,24 +186,34 @@ def _unknown(label: str | None) -> str:
     return f"its label {label!r} is not one of the model's classes"
 
 
-def _edit(row: Row, opened: _Opened, proposal: Proposal, model: str) -> Edit:
+def _edits_of(
+    row: Row, opened: _Opened, proposal: Proposal, model: str, *, relabels: bool
+) -> list[Edit]:
+    """One edit for the row, or one for each of several objects."""
     size = opened.picture.size
-    box = _snapped(proposal.box, size) if proposal.changed else None
-    changed = box is not None and not box.is_degenerate and box != Box.whole(*size)
-    return Edit(
+    known = Edit(
         picture=row.file_name,
-        edit="crop" if changed else "keep",
+        edit="keep",
         label=row.label,
         split=row.split,
         digest=opened.digest,
         size=size,
-        box=box if changed else None,
         reason=proposal.reason,
         score_before=proposal.score_before,
         score_after=None if proposal.box is None else proposal.score_after,
         model=model,
-        history=proposal.history,
     )
+    if proposal.instead is not None and relabels:
+        return [replace(known, edit="relabel", to=proposal.instead, history=proposal.history)]
+    found = [proposal.box, *proposal.more] if proposal.changed else []
+    boxes = [box for box in (_snapped(one, size) for one in found) if box and not box.is_degenerate]
+    if not proposal.more:
+        boxes = [box for box in boxes if box != Box.whole(*size)]
+    first, *others = [replace(known, edit="crop", box=box) for box in boxes] or [known]
+    edits = [replace(first, history=proposal.history), *others]
+    if not others:
+        return edits
+    return [replace(edit, instance=number) for number, edit in enumerate(edits, start=1)]
 
 
 def _snapped(box: Box | None, size: tuple[int, int]) -> Box | None:
@@ -233,14 +256,22 @@ class _Lines:
         """Go on after the rows that are done, in whole batches so that scores stay the same."""
         if self.path is None:
             return
-        if len(self.edits) < len(rows):
-            del self.edits[len(self.edits) // at_once * at_once :]
-        done = [(e.picture, e.label, e.split) for e in self.edits]
+        starts = self.firsts()
+        if starts and self.edits[-1].instance is not None:  # more of its row may have been to come
+            del self.edits[starts.pop() :]
+        if len(starts) < len(rows):
+            ends = [*starts, len(self.edits)]
+            del self.edits[ends[len(starts) // at_once * at_once] :]
+        done = [(e.picture, e.label, e.split) for e in self.edits if (e.instance or 1) == 1]
         if done != [(r.file_name, r.label, r.split) for r in rows[: len(done)]]:
             raise self._another(self.path)
         lines = [self.header, *(edit.to_dict() for edit in self.edits)]
         files.write_text(self.path, "".join(map(to_line, lines)))
         self._stream = self.path.open("a", encoding="utf-8", newline="\n")
+
+    def firsts(self) -> list[int]:
+        """Where the lines of each row begin."""
+        return [at for at, edit in enumerate(self.edits) if (edit.instance or 1) == 1]
 
     def add(self, edits: Sequence[Edit]) -> None:
         """Take more lines."""

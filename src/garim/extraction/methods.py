@@ -40,6 +40,10 @@ class Proposal:
     """Score of the label on the box, 0 to 1; that of the whole picture when there is no box."""
     reason: str
     history: tuple[Round, ...] = ()
+    more: tuple[Box, ...] = ()
+    """Boxes of further objects of the label, where they were asked for."""
+    instead: str | None = None
+    """Class that the picture shows instead of its label."""
 
 
 class Method(Protocol):

@@ -1,4 +1,4 @@
-"""Scoring crops of several pictures in shared batches."""
+"""Cutting crops for a network, and scoring those of several pictures in shared batches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from garim.boxes import Box
 from garim.extraction.methods import Scorer, Task
 from garim.models.classifier import Scores
-from garim.pictures import Pixels
+from garim.pictures import Decoded, Pixels, to_array
+
+
+def resized(picture: Decoded, box: Box | None, side: int) -> Pixels:
+    """Cut a picture to a box, or take all of it: RGB uint8, shape ``(side, side, 3)``."""
+    return to_array(picture.crop(box or Box.whole(*picture.size), (side, side)))
 
 
 def scored(tasks: Sequence[Task], batches: Sequence[Pixels]) -> list[Scores]:

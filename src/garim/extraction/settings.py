@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from garim.errors import SettingsError
 from garim.models.classifier import Scores
+from garim.models.runtime import AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +14,9 @@ class ExtractSettings:
     """Settings of an extraction."""
 
     method: str | None = None
-    """How the object is found: `self` (evidence), `windows`, or `document` (the original
-    procedure). Default: self, or windows where the model has no localizer."""
+    """How the object is found: `self` (evidence), `activation` (class activation map), `windows`,
+    or `document` (the original procedure). Default: self, or windows where the model has no
+    localizer."""
     grid: int = 9
     """N: cells per side of the grid that windows are cut from."""
     kernel: int = 5
@@ -25,10 +27,15 @@ class ExtractSettings:
     skip_above: float | None = None
     """Leave pictures alone that are predicted as their label, with at least this score (the
     document: 0.95)."""
+    instances: bool = False
+    """Propose a box for every object of the label, not only for the clearest (`self` only)."""
     out_of_fold: bool = True
     """Judge training pictures by the fold that has not seen them, where the model has folds."""
     batch: int = 256
     """Crops that go through the network at once."""
+    runtime: str = AUTO
+    """What runs the network: `torch`, `onnx`, `openvino`, or `auto`, the fastest that is installed
+    (`pip install 'garim[openvino]'`); it is checked against plain PyTorch at the first batch."""
 
     def skips(self, whole: Scores, label: int) -> bool:
         """Tell whether a picture with these scores, shape ``(classes,)``, is left alone."""

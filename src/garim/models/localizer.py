@@ -1,8 +1,8 @@
 """Where in a picture is each class? A small head on a classifier's own feature maps.
 
-For every cell of a grid the head says how much it looks like background and like each class. It is
-learned from the folder labels alone (`garim.training.localizer`), and costs one pass of the
-classifier's network per picture.
+For every cell of a grid the head says how much it looks like background and like each class, and
+which box the object has that the cell is part of. It is learned from the folder labels alone
+(`garim.training.localizer`), and costs one pass of the classifier's network per picture.
 """
 
 from __future__ import annotations
@@ -26,12 +26,19 @@ LEVELS = 3
 COMPONENTS = 96
 """Most principal components that are kept of each map."""
 
-HIDDEN = 64
-"""Units of the head's hidden layer."""
+WIDTH = 64
+"""Channels of the head."""
+
+DILATIONS = (1, 2, 4, 8)
+"""How far apart the neighbours are that each of the head's blocks looks at."""
 
 
 class Localizer(nn.Module):
-    """Feature maps to cell scores ``(n, 1 + classes, grid, grid)``; class 0 is background.
+    """Feature maps to scores ``(n, 1 + classes, grid, grid)`` and boxes ``(n, 4, grid, grid)``.
+
+    Class 0 is background. Boxes are left, top, right, bottom as shares of the picture's sides; one
+    belongs to the object that its cell is part of, and means nothing on background. They are
+    regressed as distances from the cell, as in FCOS (Tian et al. 2019).
 
     Args:
         channels: channels of each feature map, coarsest last.
@@ -40,6 +47,9 @@ class Localizer(nn.Module):
         size: side of the square input in pixels.
     """
 
+    x: Tensor
+    y: Tensor
+
     def __init__(self, channels: Sequence[int], classes: int, grid: int, size: int) -> None:
         super().__init__()
         self.channels, self.classes, self.grid, self.size = tuple(channels), classes, grid, size
@@ -47,9 +57,14 @@ class Localizer(nn.Module):
         for level, (c, k) in enumerate(zip(channels, kept, strict=True)):
             self.register_buffer(f"mean{level}", torch.zeros(c))
             self.register_buffer(f"basis{level}", torch.zeros(c, k))
-        self.head = nn.Sequential(
-            nn.Dropout(0.3), nn.Linear(sum(kept), HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 1 + classes)
+        self.body = nn.Sequential(
+            nn.Dropout2d(0.1), nn.Conv2d(sum(kept), WIDTH, 1), nn.GELU(), *map(_Block, DILATIONS)
         )
+        self.classify = nn.Conv2d(WIDTH, 1 + classes, 1)
+        self.reach = nn.Conv2d(WIDTH, 4, 1)
+        centres = (torch.arange(grid) + 0.5) / grid
+        self.register_buffer("x", centres.repeat(grid, 1), persistent=False)
+        self.register_buffer("y", centres[:, None].repeat(1, grid), persistent=False)
 
     def fit_basis(self, level: int, cells: Tensor) -> None:
         """Choose principal components of one map from cells ``(n, channels)``."""
@@ -57,24 +72,46 @@ class Localizer(nn.Module):
         _, spread, basis = torch.linalg.svd(cells - mean, full_matrices=False)
         kept = self.get_buffer(f"basis{level}").shape[1]
         scale = 3 * len(cells) ** 0.5 / spread[0].clamp(min=1e-6)
-        setattr(self, f"mean{level}", mean)
         padded = torch.zeros(cells.shape[1], kept)
         padded[:, : min(kept, len(basis))] = basis[:kept].T * scale
+        setattr(self, f"mean{level}", mean)
         setattr(self, f"basis{level}", padded)
 
     def cells(self, maps: Sequence[Tensor]) -> Tensor:
-        """Bring feature maps ``(n, c, h, w)`` to one grid: ``(n, grid, grid, components)``."""
+        """Bring feature maps ``(n, c, h, w)`` to one grid: ``(n, components, grid, grid)``."""
         parts = []
         for level, one in enumerate(maps):
             mean, basis = self.get_buffer(f"mean{level}"), self.get_buffer(f"basis{level}")
             projected = ((one.permute(0, 2, 3, 1) - mean) @ basis).permute(0, 3, 1, 2)
             parts.append(_to_grid(projected, self.grid))
-        return torch.cat(parts, dim=1).permute(0, 2, 3, 1)
+        return torch.cat(parts, dim=1)
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Score every cell."""
-        scores: Tensor = self.head(self.cells(maps))
-        return scores.permute(0, 3, 1, 2)
+    def on_cells(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Score cells that are already on the grid, and box what they are part of."""
+        seen = self.body(cells)
+        left, top, right, bottom = (functional.softplus(self.reach(seen)) / 4).unbind(dim=1)
+        boxes = torch.stack([self.x - left, self.y - top, self.x + right, self.y + bottom], dim=1)
+        return self.classify(seen), boxes
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Score every cell, and box what it is part of."""
+        return self.on_cells(self.cells(maps))
+
+
+class _Block(nn.Module):
+    """Each cell with its neighbours at one distance, channel by channel, then all channels."""
+
+    def __init__(self, dilation: int) -> None:
+        super().__init__()
+        self.around = nn.Conv2d(
+            WIDTH, WIDTH, 3, padding=dilation, dilation=dilation, groups=WIDTH
+        )  # fmt: skip
+        self.norm = nn.GroupNorm(1, WIDTH)
+        self.mix = nn.Conv2d(WIDTH, WIDTH, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        changed: Tensor = functional.gelu(self.mix(self.norm(self.around(x))))
+        return x + changed
 
 
 def save_localizer(localizer: Localizer, path: Path) -> None:

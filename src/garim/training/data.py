@@ -40,9 +40,9 @@ class Examples:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def pick(self, chosen: NDArray[np.bool_]) -> Examples:
-        """Keep some examples."""
-        index = np.flatnonzero(chosen)
+    def pick(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Examples:
+        """Keep some examples: those marked true, or those of these numbers in their order."""
+        index = np.arange(len(self))[chosen]
         return Examples(
             paths=tuple(self.paths[i] for i in index),
             targets=self.targets[index],

@@ -1,131 +1,176 @@
-"""Learn where each class is from folder labels alone.
+"""Learn where each class is, and how far its objects reach, from folder labels alone.
 
-Every cell of a training picture shows either background or the class of its folder; which, nobody
-says. As in EM-Adapt (Papandreou et al. 2015), the two are found in turn:
+1. **Look** at the training pictures once, through the trained classifier.
+2. **Guess** which of their cells show the class (`garim.training.guesses`).
+3. **Cut out** what was found, and paste scenes whose boxes are known (`garim.training.composites`).
+4. **Learn** the localizer on the scenes; find the objects again with it, and repeat from 3.
 
-1. guess: the cells with the most evidence for the class are its, those with the least background.
-   At first the evidence is the class activation map, lowered towards the border;
-2. learn: fit a small head that tells background and all classes apart, over all pictures at once;
-3. guess again with that head, under the same bounds, and repeat.
-
-One picture alone says little about what belongs to an object. All together they do: what is common
-to the pictures of every class is background, and the whole of an object is what it shares with the
-other pictures of its class.
+Step 2 knows objects from background, but not where one ends and the next begins: nothing in the
+labels says so. Step 3 makes pictures that do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.ops import generalized_box_iou_loss
 
 from garim.errors import PictureError
 from garim.models.classifier import normalised
+from garim.models.instances import Instance, instances
 from garim.models.localizer import Localizer, cell_scores, evidence, feature_maps
-from garim.pictures import square
-from garim.streaming import chunks, steps, stream, track
+from garim.pictures import Pixels, square
+from garim.streaming import chunks, default_workers, steps, stream, track
+from garim.training import composites
 from garim.training.data import Examples
+from garim.training.guesses import ROUNDS as GUESSES
+from garim.training.guesses import class_weights, guess_and_learn
 from garim.training.settings import Recipe
 
-PICTURES = 600
+PICTURES = 400
 """Most training pictures that are looked at; more add little."""
 
 ZOOM = 2
 """The network sees pictures at so many times its own input size, for finer maps."""
 
-OBJECT, BACKGROUND = 0.3, 0.3
-"""Least shares of a picture's cells that are taken for object and for background."""
+BASIS = 64
+"""Pictures that the principal components are found on."""
 
-ROUNDS, STEPS, CELLS = 4, 250, 2048
-"""Guess-and-learn rounds, steps of each, cells per step."""
+ROUNDS, SCENES = 2, 400
+"""Rounds of cutting out and learning; scenes that are pasted in each."""
+
+EPOCHS, BATCH, RATE = 15, 16, 3e-3
+"""How the localizer is fitted to the scenes."""
+
+SURE = 1.0
+"""Log odds, either way, from which the cells of a backdrop are learned from."""
+
+LEAST = 0.1
+"""Least share of a picture's cells that an object is cut out of."""
+
+NEAR = 0.03
+"""How far from the box that was found the next cut-out may reach; share of the side."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was seen of the training pictures, shapes for n of them."""
+
+    pixels: list[Pixels]
+    cells: Tensor
+    """Features ``(n, components, grid, grid)``, half precision."""
+    activation: Tensor
+    """Class activation of each picture's class, ``(n, grid, grid)``."""
+    targets: Tensor
 
 
 def fit_localizer(network: nn.Module, examples: Examples, recipe: Recipe) -> Localizer | None:
     """Learn a localizer on a trained network.
 
     Returns:
-        None where the network has no feature maps to learn on.
+        None where the network has no feature maps to learn on, or no object could be cut out.
     """
-    chosen = _balanced(examples, PICTURES, recipe.seed)
     network.eval()
-    batches = _seen(network, chosen, recipe)
-    if batches is None:
+    chosen = _balanced(examples, PICTURES, recipe.seed)
+    found = _look(network, chosen, recipe)
+    if found is None:
         return None
-    localizer, cells, activation, targets = batches
-    prior = _border(localizer.grid)
-    score = _rank(activation) - prior
-    generator = torch.Generator().manual_seed(recipe.seed)
-    with steps("Learning where", ROUNDS) as step:
+    localizer, looked = found
+    with steps("Learning where", GUESSES + ROUNDS * (SCENES + EPOCHS * SCENES // BATCH)) as done:
+        score = guess_and_learn(
+            looked.cells, looked.activation, looked.targets, localizer.classes, recipe.seed, done
+        )
+        focus = score
         for number in range(ROUNDS):
-            guess = _guess(score, targets, bounded_only=number == 0)
-            _learn(localizer, cells, guess, generator)
-            score = _evidence(localizer, cells, targets)
-            step(1)
-    return localizer.eval()
+            cutouts = composites.best(_cut_out(looked, focus))
+            if not cutouts:
+                return None
+            rng = np.random.default_rng([recipe.seed, number])
+            scenes = _scenes(localizer, network, looked, score, cutouts, rng, recipe, done)
+            localizer = _fitted(localizer, scenes, recipe.seed + number, done)
+            score, focus = _found(localizer, looked)
+    return localizer
 
 
 def _balanced(examples: Examples, most: int, seed: int) -> Examples:
-    """Draw pictures, as many of each class as there are, up to an equal share."""
+    """Draw pictures in random order, as many of each class as there are, up to an equal share."""
     order = np.random.default_rng(seed).permutation(len(examples))
     share = -(-most // len(set(examples.targets.tolist())))
-    taken = np.zeros(len(examples), dtype=bool)
+    kept: list[int] = []
     for target in np.unique(examples.targets):
-        taken[[i for i in order if examples.targets[i] == target][:share]] = True
-    return examples.pick(taken)
+        kept += [int(i) for i in order if examples.targets[i] == target][:share]
+    place = {int(i): at for at, i in enumerate(order)}
+    return examples.pick(np.array(sorted(kept, key=place.__getitem__)))
 
 
-def _seen(
+def _look(
     network: nn.Module, examples: Examples, recipe: Recipe
-) -> tuple[Localizer, Tensor, Tensor, Tensor] | None:
-    """Look at the pictures once: localizer with its basis, cells, class activation, targets."""
+) -> tuple[Localizer, _Looked] | None:
+    """Look at the pictures once."""
     size = ZOOM * recipe.size
     opened = stream(lambda job: (square(job[0], size), job[1]),
                     zip(examples.paths, examples.targets.tolist(), strict=True))  # fmt: skip
     localizer: Localizer | None = None
+    pixels: list[Pixels] = []
     cells, activation, targets = [], [], []
-    for part in chunks(track(opened, "Looking", len(examples)), 16):
+    for part in chunks(track(opened, "Looking", len(examples)), BASIS):
         good = [result for _, result in part if not isinstance(result, PictureError)]
         if not good:
             continue
-        batch = torch.from_numpy(np.stack([pixels for pixels, _ in good]))
-        found = _maps_of(network, batch, recipe)
+        found = _maps_of(network, [one for one, _ in good], recipe)
         if found is None:
             return None
         maps, scores = found
         if localizer is None:
             localizer = _new_localizer(maps, scores.shape[1], size, recipe.seed)
         labels = torch.tensor([target for _, target in good])
-        cells.append(localizer.cells(maps))
+        pixels += [one for one, _ in good]
+        cells.append(localizer.cells(maps).half())
         activation.append(_own_class(scores, labels, localizer.grid))
         targets.append(labels)
     if localizer is None:
         return None
-    return localizer, torch.cat(cells), torch.cat(activation), torch.cat(targets)
+    looked = _Looked(pixels, torch.cat(cells), torch.cat(activation), torch.cat(targets))
+    return localizer, looked
 
 
 def _maps_of(
-    network: nn.Module, batch: Tensor, recipe: Recipe
+    network: nn.Module, pictures: Sequence[Pixels], recipe: Recipe
 ) -> tuple[list[Tensor], Tensor] | None:
-    with torch.inference_mode():
-        inputs = normalised(batch, recipe.mean, recipe.std)
-        maps = feature_maps(network, inputs)
-        scores = None if maps is None else cell_scores(network, inputs)
-    if maps is None or scores is None:
-        return None
-    return [one.clone() for one in maps], scores.clone()
+    """Feature maps of pictures, and class scores of each cell of the last."""
+    maps, scores = [], []
+    for part in chunks(pictures, BATCH):
+        with torch.inference_mode():
+            inputs = normalised(torch.from_numpy(np.stack(part)), recipe.mean, recipe.std)
+            found = feature_maps(network, inputs)
+            alone = None if found is None else cell_scores(network, inputs)
+        if found is None or alone is None:
+            return None
+        maps.append(found)
+        scores.append(alone)
+    return [torch.cat(level).clone() for level in zip(*maps, strict=True)], torch.cat(
+        scores
+    ).clone()
 
 
 def _new_localizer(maps: Sequence[Tensor], classes: int, size: int, seed: int) -> Localizer:
-    """Build a localizer whose basis fits the first batch of maps; its grid is the middle map's."""
+    """Build a localizer whose basis fits the first maps; its grid is the middle map's."""
     grid = maps[-2].shape[-1] if len(maps) > 1 else maps[-1].shape[-1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         localizer = Localizer([one.shape[1] for one in maps], classes, grid, size)
+    generator = torch.Generator().manual_seed(seed)
     for level, one in enumerate(maps):
-        localizer.fit_basis(level, one.permute(0, 2, 3, 1).reshape(-1, one.shape[1]))
+        cells = one.permute(0, 2, 3, 1).reshape(-1, one.shape[1])
+        drawn = torch.randperm(len(cells), generator=generator)[:12_000]
+        localizer.fit_basis(level, cells[drawn])
     return localizer
 
 
@@ -137,57 +182,139 @@ def _own_class(scores: Tensor, labels: Tensor, grid: int) -> Tensor:
     return torch.stack([evidence(one, int(k)) for one, k in zip(wide, labels, strict=True)])
 
 
-def _border(grid: int) -> Tensor:
-    """Up to half a rank less towards the border, where objects seldom are."""
-    line = torch.linspace(-1, 1, grid).abs()
-    return 0.5 * torch.maximum(line[:, None], line[None, :]) ** 4
+def _cut_out(looked: _Looked, score: Tensor) -> list[composites.Cutout | None]:
+    # Where a weak classifier has evidence nowhere, its best places have to do.
+    least = score.flatten(1).quantile(1 - LEAST, dim=1).clamp(max=0)
+    jobs = zip(
+        looked.pixels, (score - least[:, None, None]).numpy(), looked.targets.tolist(), strict=True
+    )
+    with ThreadPoolExecutor(default_workers()) as pool:
+        return list(pool.map(lambda job: composites.cut_out(*job), jobs))
 
 
-def _rank(score: Tensor) -> Tensor:
-    """Rank the cells of each picture: 0 least, 1 most."""
-    order = score.flatten(1).argsort(dim=1).argsort(dim=1)
-    return order.reshape(score.shape) / (order.shape[1] - 1)
-
-
-def _guess(score: Tensor, targets: Tensor, *, bounded_only: bool) -> Tensor:
-    """Give each cell 0 (background), 1 + class, or −1 (left open)."""
-    rank = _rank(score)
-    inside, outside = rank > 1 - OBJECT, rank < BACKGROUND
-    if not bounded_only:
-        inside, outside = inside | ((score > 0) & ~outside), outside | ((score <= 0) & ~inside)
-    guess = torch.full(score.shape, -1)
-    guess[outside] = 0
-    return torch.where(inside, 1 + targets[:, None, None], guess)
-
-
-def _learn(localizer: Localizer, cells: Tensor, guess: Tensor, generator: torch.Generator) -> None:
-    """Fit the head to the guessed cells, every class weighing the same."""
-    known = guess >= 0
-    inputs, wanted = cells[known], guess[known]
-    classes = int(localizer.head[-1].out_features)  # type: ignore[arg-type]
-    counts = torch.bincount(wanted, minlength=classes).clamp(min=1)
-    weight = (len(wanted) / counts / classes).clamp(max=5)
-    head = localizer.head.train()
-    optimizer = torch.optim.AdamW(head.parameters(), lr=4e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=STEPS)
-    for _ in range(STEPS):
-        drawn = torch.randint(len(wanted), (CELLS,), generator=generator)
-        loss = functional.cross_entropy(
-            head(inputs[drawn]), wanted[drawn], weight=weight, label_smoothing=0.05
-        )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-    head.eval()
-
-
-def _evidence(localizer: Localizer, cells: Tensor, targets: Tensor) -> Tensor:
-    """How much more each cell looks like its picture's class than like background."""
-    result = []
+def _found(localizer: Localizer, looked: _Looked) -> tuple[Tensor, Tensor]:
+    """Evidence of each picture's class, and the same with nothing outside its first object."""
+    score, focus = [], []
     with torch.inference_mode():
-        for part, labels in zip(cells.split(64), targets.split(64), strict=True):  # type: ignore[no-untyped-call]
-            scores = localizer.head(part)
-            own = scores.gather(-1, (1 + labels)[:, None, None, None].expand(*scores.shape[:3], 1))
-            result.append(own[..., 0] - scores[..., 0])
-    return torch.cat(result).clone()
+        for part, targets in zip(looked.cells.split(64), looked.targets.split(64), strict=True):  # type: ignore[no-untyped-call]
+            for one, boxes, target in zip(*localizer.on_cells(part.float()), targets, strict=True):
+                own = evidence(one, int(target))
+                found = instances(one.numpy(), int(target), boxes.numpy(), 1, 1)
+                score.append(own)
+                focus.append(_focused(own, next(found, None)))
+    return torch.stack(score).clone(), torch.stack(focus)
+
+
+def _focused(own: Tensor, found: Instance | None) -> Tensor:
+    if found is None:
+        return own.clone()
+    at = (torch.arange(len(own)) + 0.5) / len(own)
+    columns = (at > found.box.left - NEAR) & (at < found.box.right + NEAR)
+    rows = (at > found.box.top - NEAR) & (at < found.box.bottom + NEAR)
+    return torch.where(rows[:, None] & columns, own, torch.tensor(-3.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scenes:
+    """Scenes as the localizer learns from them, shapes for n of them."""
+
+    cells: Tensor
+    """Features ``(n, components, grid, grid)``, half precision."""
+    classes: Tensor
+    """0 background, 1 + class, or −1 where it is not known, ``(n, grid, grid)``."""
+    boxes: Tensor
+    """Box of the object at each cell, shares of the sides, ``(n, grid, grid, 4)``; 0 elsewhere."""
+
+
+def _scenes(
+    localizer: Localizer, network: nn.Module, looked: _Looked, score: Tensor,
+    cutouts: dict[int, list[composites.Cutout]], rng: np.random.Generator, recipe: Recipe,
+    done: Callable[[int], None],
+) -> _Scenes:  # fmt: skip
+    """Paste scenes and look at them."""
+    cells, classes, boxes = [], [], []
+    made = (composites.compose(rng, looked.pixels, cutouts) for _ in range(SCENES))
+    for scenes in chunks(made, BATCH):
+        found = _maps_of(network, [scene.pixels for scene in scenes], recipe)
+        assert found is not None, "the same network gave maps of the training pictures"
+        cells.append(localizer.cells(found[0]).half())
+        for scene in scenes:
+            known, extent = _targets(scene, localizer.grid, looked, score)
+            classes.append(known)
+            boxes.append(extent)
+        done(len(scenes))
+    return _Scenes(torch.cat(cells), torch.stack(classes), torch.stack(boxes))
+
+
+def _targets(
+    scene: composites.Scene, grid: int, looked: _Looked, score: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What each cell of a scene shows, and the box of the object that is there."""
+    classes = torch.full((grid, grid), 0 if scene.backdrop is None else -1)
+    if scene.backdrop is not None:
+        beneath = score[scene.backdrop]
+        beneath = beneath.flip(1) if scene.mirrored else beneath
+        classes[beneath < -SURE] = 0
+        classes[beneath > SURE] = 1 + looked.targets[scene.backdrop]
+    side = len(scene.owner)
+    owner = torch.from_numpy(scene.owner)
+    pasted = functional.interpolate(
+        (owner > 0).float()[None, None], size=(grid, grid), mode="area"
+    )[0, 0]  # fmt: skip
+    classes[(pasted > 0.2) & (pasted < 0.6)] = -1
+    middle = ((torch.arange(grid) + 0.5) * side / grid).long()
+    at = owner[middle[:, None], middle]
+    boxes = torch.zeros(grid, grid, 4)
+    for number, target in enumerate(scene.targets, start=1):
+        own = owner == number
+        here = (at == number) & (pasted >= 0.6)
+        if not here.any():
+            continue
+        rows, columns = own.any(dim=1).nonzero(), own.any(dim=0).nonzero()
+        ends = torch.stack([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+        classes[here], boxes[here] = 1 + target, ends.flatten() / side
+    return classes, boxes
+
+
+def _fitted(
+    localizer: Localizer, scenes: _Scenes, seed: int, done: Callable[[int], None]
+) -> Localizer:
+    """Fit a fresh head to scenes; the mean of its weights over the last steps is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = Localizer(localizer.channels, localizer.classes, localizer.grid, localizer.size)
+        for name, basis in localizer.named_buffers():
+            setattr(fresh, name, basis)
+        weight = class_weights(scenes.classes[scenes.classes >= 0], 1 + localizer.classes)
+        mean = torch.optim.swa_utils.AveragedModel(
+            fresh,
+            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.95),  # type: ignore[no-untyped-call]
+        )
+        total = EPOCHS * (-(-len(scenes.cells) // BATCH))
+        optimizer = torch.optim.AdamW(fresh.parameters(), lr=RATE, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=total)
+        fresh.train()
+        for _ in range(EPOCHS):
+            for some in torch.randperm(len(scenes.cells)).split(BATCH):  # type: ignore[no-untyped-call]
+                loss = _loss(fresh, scenes, some, weight)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+                mean.update_parameters(fresh)
+                done(1)
+    return deepcopy(mean.module).eval()  # type: ignore[return-value]
+
+
+def _loss(localizer: Localizer, scenes: _Scenes, some: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of the cells, and generalised IoU (Rezatofighi et al. 2019) of the boxes."""
+    scores, boxes = localizer.on_cells(scenes.cells[some].float())
+    loss = functional.cross_entropy(
+        scores, scenes.classes[some], weight=weight, ignore_index=-1, label_smoothing=0.05
+    )
+    wanted = scenes.boxes[some]
+    inside = wanted[..., 2] > 0
+    if inside.any():
+        given = boxes.permute(0, 2, 3, 1)[inside]
+        loss = loss + generalized_box_iou_loss(given, wanted[inside], reduction="mean")
+    return loss
