@@ -1,7 +1,7 @@
 """The class activation map, boxed as its authors do: what others compare with.
 
 The map (Zhou et al. 2016) is the label's score of each cell of the last feature map. The box goes
-around the largest connected part above a fifth of its range. It shows what the classifier looks at,
+around the largest connected part above a fifth of its maximum. It shows what the classifier looks at,
 which is the most telling part of an object, not all of it, and knows nothing of instances.
 """
 
@@ -26,7 +26,7 @@ from garim.pictures import Pixels
 from garim.plan import Round
 
 THRESHOLD = 0.2
-"""Share of the map's range above which a place belongs to the object, as in the paper."""
+"""Share of the map's maximum above which a place belongs to the object, as in the paper."""
 
 FINE = 224
 """Side to which the map is enlarged."""
@@ -93,7 +93,7 @@ class ActivationMethod:
 
 
 def box_of(activation: NDArray[np.float32], width: float, height: float) -> Box:
-    """Box the largest part of a map above a fifth of its range.
+    """Box the largest part of a map above a fifth of its maximum; all of it where none is.
 
     Args:
         activation: scores of one class, shape ``(h, w)``, covering the picture.
@@ -101,7 +101,7 @@ def box_of(activation: NDArray[np.float32], width: float, height: float) -> Box:
         height: its height.
     """
     fine = cv2.resize(activation, (FINE, FINE), interpolation=cv2.INTER_CUBIC)
-    above = fine - fine.min() > THRESHOLD * (fine.max() - fine.min())
+    above = fine > THRESHOLD * max(float(fine.max()), 0.0)
     count, _, stats, _ = cv2.connectedComponentsWithStats(above.astype(np.uint8))
     if count < 2:
         return Box.whole(width, height)

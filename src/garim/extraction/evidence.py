@@ -40,7 +40,7 @@ class EvidenceMethod:
         self.classifier = classifier
         self.localizer = localizer
         self.settings = settings
-        self.decodes_at_least: int | None = 2 * localizer.size
+        self.decodes_at_least: int | None = localizer.size
         self.pictures_at_once = 8
 
     def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
