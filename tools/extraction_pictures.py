@@ -66,11 +66,12 @@ def draw(model: garim.Classifier, data: Dataset) -> None:
     scores, boxes = model.localized(np.stack(seen))
     found = [evidence(torch.from_numpy(s), n).numpy() for s, n in zip(scores, numbers, strict=True)]
     save(DOCS / "pasted_scenes.png", scenes(rng, seen, found, numbers))
-    several = [
-        i for i, (s, b, n) in enumerate(zip(scores, boxes, numbers, strict=True))
-        if len(list(instances(s, n, b, 1, 1))) > 1
+    counts = [
+        len(list(instances(s, n, b, 1, 1)))
+        for s, b, n in zip(scores, boxes, numbers, strict=True)
     ]  # fmt: skip
-    rows = [votes(seen[i], scores[i], boxes[i], numbers[i], found[i]) for i in several[:6]]
+    clearest = sorted(range(len(seen)), key=lambda i: -min(counts[i], 2))[:6]
+    rows = [votes(seen[i], scores[i], boxes[i], numbers[i], found[i]) for i in clearest]
     save(DOCS / "votes.png", [np.vstack(rows[:3]), np.vstack(rows[3:])])
 
 

@@ -1,8 +1,8 @@
 """The class activation map, boxed as its authors do: what others compare with.
 
 The map (Zhou et al. 2016) is the label's score of each cell of the last feature map. The box goes
-around the largest connected part above a fifth of its maximum. It shows what the classifier looks at,
-which is the most telling part of an object, not all of it, and knows nothing of instances.
+around the largest connected part above a fifth of its maximum. It shows what the classifier looks
+at, which is the most telling part of an object, not all of it, and knows nothing of instances.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ AGREEING = 0.6
 PART = 0.4
 """IoU with an object's clearest vote from which a cell is part of the object."""
 
-SUPPORT = 0.2
+SUPPORT = 0.3
 """Least votes for a further object, as a share of the cells in its box."""
 
 TRIM = 0.0125
@@ -111,11 +111,10 @@ def _voted(
         if not members.any() or votes[best] <= 0:
             return
         box = np.average(given[members], axis=0, weights=agreed[best, members])
+        part = (alike[best] > PART) & left
         area = (box[2] - box[0]) * (box[3] - box[1]) * cells
-        if votes[best] < max(1.0, SUPPORT * area) and not first:
-            return
-        part = alike[best] > PART
-        yield box, part & left, float(votes[best])
+        if first or votes[best] >= max(1.0, SUPPORT * area):
+            yield box, part, float(votes[best])
         first = False
         left &= ~part
 
