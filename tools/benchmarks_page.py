@@ -56,7 +56,8 @@ Seconds per picture, all in one run on one machine ({processor}; {threads} threa
 procedure looks at a picture and 70 crops in each of three rounds: (a) with one call of the network
 per crop, (b) with its crops in batches. `self` is Garim's default, once its network is compiled.
 MobileNetV2 sees 224 px, and the localizer twice as much; `--networks vgg16` times that at 150 px,
-with random weights. The last columns are milliseconds of each part by itself; decoding runs beside the network, in threads.
+with random weights. The last columns are milliseconds of each part by itself; decoding runs beside
+the network, in threads.
 
 | network | what | s | × Keras (a) | × (a) | × (b) | ready in s | decode | resize | network |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
