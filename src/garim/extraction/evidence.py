@@ -1,9 +1,9 @@
 """The default method: one look at the whole picture, and a box around the evidence.
 
 A localizer scores every cell of a grid for background and for each class, and gives the box of the
-object that the cell is part of. The cells where the label is likelier than all else vote; the box
-with most votes is taken (`garim.models.instances`). The classifier then scores the picture and the
-crop, as in the document's method, so that a label that is nowhere to be seen is said so.
+object that the cell is part of. The cells vote, and the box with most votes is taken
+(`garim.models.instances`). A label without evidence anywhere has no box. The classifier scores the
+picture and the crop, so that plans can be compared with those of other methods.
 """
 
 from __future__ import annotations

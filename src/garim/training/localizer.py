@@ -89,13 +89,14 @@ def fit_localizer(network: nn.Module, examples: Examples, recipe: Recipe) -> Loc
         )
         focus = score
         for number in range(ROUNDS):
+            if number:
+                score, focus = _found(localizer, looked)
             cutouts = composites.best(_cut_out(looked, focus))
             if not cutouts:
                 return None
             rng = np.random.default_rng([recipe.seed, number])
             scenes = _scenes(localizer, network, looked, score, cutouts, rng, recipe, done)
             localizer = _fitted(localizer, scenes, recipe.seed + number, done)
-            score, focus = _found(localizer, looked)
     return localizer
 
 
@@ -124,14 +125,15 @@ def _look(
         good = [result for _, result in part if not isinstance(result, PictureError)]
         if not good:
             continue
-        found = _maps_of(network, [one for one, _ in good], recipe)
-        if found is None:
+        seen = [one for one, _ in good]
+        maps = _maps_of(network, seen, recipe)
+        scores = None if maps is None else _activation(network, seen, recipe)
+        if maps is None or scores is None:
             return None
-        maps, scores = found
         if localizer is None:
             localizer = _new_localizer(maps, scores.shape[1], size, recipe.seed)
         labels = torch.tensor([target for _, target in good])
-        pixels += [one for one, _ in good]
+        pixels += seen
         cells.append(localizer.cells(maps).half())
         activation.append(_own_class(scores, labels, localizer.grid))
         targets.append(labels)
@@ -141,23 +143,32 @@ def _look(
     return localizer, looked
 
 
-def _maps_of(
-    network: nn.Module, pictures: Sequence[Pixels], recipe: Recipe
-) -> tuple[list[Tensor], Tensor] | None:
-    """Feature maps of pictures, and class scores of each cell of the last."""
-    maps, scores = [], []
+def _maps_of(network: nn.Module, pictures: Sequence[Pixels], recipe: Recipe) -> list[Tensor] | None:
+    """Feature maps of pictures; None where the network has none."""
+    maps = []
     for part in chunks(pictures, BATCH):
         with torch.inference_mode():
-            inputs = normalised(torch.from_numpy(np.stack(part)), recipe.mean, recipe.std)
-            found = feature_maps(network, inputs)
-            alone = None if found is None else cell_scores(network, inputs)
-        if found is None or alone is None:
+            found = feature_maps(network, _inputs(part, recipe))
+        if found is None:
             return None
         maps.append(found)
-        scores.append(alone)
-    return [torch.cat(level).clone() for level in zip(*maps, strict=True)], torch.cat(
-        scores
-    ).clone()
+    return [torch.cat(level).clone() for level in zip(*maps, strict=True)]
+
+
+def _activation(network: nn.Module, pictures: Sequence[Pixels], recipe: Recipe) -> Tensor | None:
+    """Class scores of each cell of the last map; None where it cannot be scored by cells."""
+    scores = []
+    for part in chunks(pictures, BATCH):
+        with torch.inference_mode():
+            found = cell_scores(network, _inputs(part, recipe))
+        if found is None:
+            return None
+        scores.append(found)
+    return torch.cat(scores).clone()
+
+
+def _inputs(pictures: Sequence[Pixels], recipe: Recipe) -> Tensor:
+    return normalised(torch.from_numpy(np.stack(pictures)), recipe.mean, recipe.std)
 
 
 def _new_localizer(maps: Sequence[Tensor], classes: int, size: int, seed: int) -> Localizer:
@@ -237,7 +248,7 @@ def _scenes(
     for scenes in chunks(made, BATCH):
         found = _maps_of(network, [scene.pixels for scene in scenes], recipe)
         assert found is not None, "the same network gave maps of the training pictures"
-        cells.append(localizer.cells(found[0]).half())
+        cells.append(localizer.cells(found).half())
         for scene in scenes:
             known, extent = _targets(scene, localizer.grid, looked, score)
             classes.append(known)
