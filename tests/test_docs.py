@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import garim
-from garim.cli import app, run
+from garim.cli import app, by_task, run
 from garim.cli.show import DONE, SOME_FAILED
 from garim.demo.messy import draw_dataset
 
@@ -50,7 +50,7 @@ SHOWN = [
 
 @pytest.mark.parametrize("command", SHOWN)
 def test_commands_parse(command: list[str]) -> None:
-    app.parse_args(command, exit_on_error=False, print_error=False)
+    app.parse_args(by_task(command), exit_on_error=False, print_error=False)
 
 
 def test_unknown_options_would_be_found() -> None:

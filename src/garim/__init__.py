@@ -48,7 +48,7 @@ from garim.errors import (
 from garim.evaluation import evaluate
 from garim.extraction import ExtractSettings, extract, sweep
 from garim.models.classifier import Classifier
-from garim.models.classifier import load as load_model
+from garim.models.saved import load as load_model
 from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
 from garim.plan import load as load_plan
 from garim.report import contact_sheet

@@ -10,18 +10,20 @@ from cyclopts import CycloptsError
 from rich.console import Console
 
 from garim.cli.app import app
+from garim.cli.learning import by_task
 from garim.cli.show import INTERRUPTED, WRONG_USAGE
 from garim.errors import GarimError
 from garim.streaming import showing_progress
 
-__all__ = ["app", "main", "run"]
+__all__ = ["app", "by_task", "main", "run"]
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and give its exit status; a user's errors are shown without a trace."""
     try:
         with showing_progress("--quiet" not in arguments and sys.stderr.isatty()):
-            status = app(list(arguments), exit_on_error=False, print_error=True)
+            words = by_task(arguments)
+            status = app(words, exit_on_error=False, print_error=True)
         return status if isinstance(status, int) else 0
     except CycloptsError:
         return WRONG_USAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -42,9 +42,8 @@ def evaluate(
     Raises:
         DatasetError: nothing in ``data`` can be judged.
     """
-    if isinstance(subject, Plan):
-        return evaluate_plan(subject, data)
-    return evaluate_classifier(subject, data)
+    report: ClassificationReport | LocalizationReport = JUDGES[type(subject)](subject, data)
+    return report
 
 
 def evaluate_classifier(classifier: Classifier, data: Dataset) -> ClassificationReport:
@@ -160,3 +159,10 @@ def _folder_above(name: str, end: str) -> str:
 def _ends(name: str) -> list[str]:
     parts = name.split("/")
     return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+JUDGES: dict[type, Callable[[Any, Dataset], Any]] = {
+    Classifier: evaluate_classifier,
+    Plan: evaluate_plan,
+}
+"""What judges each kind of subject."""

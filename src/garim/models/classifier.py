@@ -8,8 +8,6 @@ opens the same network.
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,18 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from garim import files
 from garim.errors import ModelError
+from garim.models import folder
 from garim.models.localizer import Localizer, feature_maps, load_localizer, save_localizer
 from garim.models.networks import create
 from garim.models.runtime import Outputs, Prepared
 from garim.pictures import Pixels
-
-VERSION = 1
 
 LOCALIZER = "localizer.safetensors"
 """File of the localizer in a classifier's folder, where there is one."""
@@ -192,64 +187,52 @@ class Classifier:
 
     def digest(self) -> str:
         """Name the classifier by its weights, classes and input, and by its localizer."""
-        where = None if self.localizer is None else _fingerprint(self.localizer)
-        return files.digest_of([_fingerprint(self.network), where, asdict(self.card)])
+        where = None if self.localizer is None else folder.fingerprint(self.localizer)
+        return files.digest_of([folder.fingerprint(self.network), where, asdict(self.card)])
 
-    def save(self, folder: Path | str) -> None:
+    def save(self, target: Path | str) -> None:
         """Write the classifier's folder; whole files only."""
-        target = Path(folder)
+        target = Path(target)
         target.mkdir(parents=True, exist_ok=True)
-        state = {
-            name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()
-        }
-        with files.replacing(target / "model.safetensors") as temporary:
-            save_file(state, temporary, metadata={"format": "pt"})
+        folder.write_weights(target, self.network)
         for number, fold in enumerate(self.folds):
             fold.save(target / "folds" / str(number))
         if self.localizer is not None:
             save_localizer(self.localizer, target / LOCALIZER)
-        files.write_json(target / "config.json", _to_config(self.card, self.network))
+        folder.write_config(target, _to_config(self.card, self.network))
 
 
-def load(folder: Path | str) -> Classifier:
+def load(source: Path | str) -> Classifier:
     """Open a classifier's folder; nothing in it is executed.
 
     Raises:
         ModelError: no folder of a classifier, or a part of it is broken.
     """
-    source = Path(folder)
+    source = Path(source)
     card = read_card(source)
     network = create(card.architecture, len(card.classes), card.options)
-    try:
-        network.load_state_dict(load_file(source / "model.safetensors"))
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise ModelError(f"{source / 'model.safetensors'}: does not fit: {error}") from error
+    folder.read_weights(source, network)
     folds = [load(source / "folds" / str(number)) for number in range(card.folds)]
     localizer = load_localizer(source / LOCALIZER) if (source / LOCALIZER).exists() else None
     return Classifier(network, card, folds, localizer)
 
 
-def read_card(folder: Path) -> Card:
+def read_card(source: Path) -> Card:
     """Read what a classifier's folder says about it.
 
     Raises:
         ModelError: no ``config.json``, or it does not describe a classifier.
     """
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: is no folder of a trained model: {error}") from error
+    config = folder.read_config(source, "classify")
     try:
         ours, given = config["garim"], config["pretrained_cfg"]
-        _check_kind(path, ours)
         return Card(
             architecture=str(config["architecture"]),
             options=dict(config.get("model_args") or {}),
-            classes=_names(ours["classes"]),
+            classes=folder.names(ours["classes"]),
             size=int(given["input_size"][-1]),
-            mean=_triple(given["mean"]),
-            std=_triple(given["std"]),
+            mean=folder.triple(given["mean"]),
+            std=folder.triple(given["std"]),
             weights_licence=ours.get("weights_licence", "unknown"),
             dataset=ours.get("dataset", ""),
             trained=ours.get("trained") or {},
@@ -258,25 +241,8 @@ def read_card(folder: Path) -> Card:
             fold_of=dict(ours.get("fold_of") or {}),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim classifier: {error!r}") from error
-
-
-def _check_kind(path: Path, ours: dict[str, Any]) -> None:
-    if ours.get("task", "classify") != "classify":
-        raise ModelError(f"{path}: describes a model for {ours['task']!r}, not a classifier")
-    if int(ours.get("version", VERSION)) > VERSION:
-        raise ModelError(f"{path}: was written by a newer Garim; update this one to read it")
-
-
-def _names(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
-        raise ValueError("classes must be a list of names")
-    return tuple(values)
-
-
-def _triple(values: Any) -> tuple[float, float, float]:
-    red, green, blue = values
-    return float(red), float(green), float(blue)
 
 
 def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
@@ -301,7 +267,7 @@ def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
         },
         "model_args": card.options,
         "garim": {
-            "version": VERSION,
+            "version": folder.VERSION,
             "task": "classify",
             "classes": list(card.classes),
             "weights_licence": card.weights_licence,
@@ -312,13 +278,3 @@ def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
             "fold_of": card.fold_of,
         },
     }
-
-
-def _fingerprint(network: nn.Module) -> str:
-    """Name a network by all its tensors (a second per gigabyte)."""
-    hashed = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        plain = tensor.detach().cpu().contiguous()
-        hashed.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
-        hashed.update(plain.reshape(-1).view(torch.uint8).numpy().data)
-    return hashed.hexdigest()

@@ -287,10 +287,11 @@ def _curves(path: Path) -> list[Section]:
         return []
     table = pl.read_csv(path)
     elements = []
-    for title, wanted in (("Loss", ("train_loss", "val_loss")), ("Accuracy", ("val_accuracy",))):
-        series = {
-            name: table[name].drop_nulls().to_list() for name in wanted if name in table.columns
-        }
+    others = [n for n in table.columns if n.startswith("val_") and n != "val_loss"]
+    wanted = {"Loss": ["train_loss", "val_loss"]}
+    wanted |= {name.removeprefix("val_").replace("_", " ").capitalize(): [name] for name in others}
+    for title, names in wanted.items():
+        series = {n: table[n].drop_nulls().to_list() for n in names if n in table.columns}
         if series:
             chart = charts.line_chart(series, title=title, x_label="Epoch", y_label=title)
             elements.append(Chart(chart, title))

@@ -26,8 +26,8 @@ SECONDS = 15.0
 SHARE = 20.0
 """Training goes on for at least so many times as long as saving a checkpoint takes."""
 
-COLUMNS = ("epoch", "step", "train_loss", "val_loss", "val_accuracy")
-"""Columns of ``curves/metrics.csv``."""
+FIRST = ("epoch", "step", "train_loss", "val_loss")
+"""First columns of ``curves/metrics.csv``; the task's other figures follow."""
 
 
 def trained_state(module: nn.Module) -> dict[str, Tensor]:
@@ -124,7 +124,7 @@ class Curves(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note the epoch's figures."""
-        known = {n: float(v) for n, v in trainer.callback_metrics.items() if n in COLUMNS}
+        known = {n: float(v) for n, v in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **known})
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -140,7 +140,8 @@ class Curves(L.Callback):
     def _write(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero:
             text = io.StringIO()
-            table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+            names = dict.fromkeys((*FIRST, *(name for row in self.rows for name in row)))
+            table = csv.DictWriter(text, list(names), lineterminator="\n")
             table.writeheader()
             table.writerows(self.rows)
             files.write_text(self.path, text.getvalue())

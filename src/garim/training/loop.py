@@ -1,4 +1,4 @@
-"""The training loop: one Lightning module for a whole network, a head, or a head on features."""
+"""The training loop: one Lightning module for every network and every task."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import logging
 import signal
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import lightning as L
 import torch
@@ -21,7 +22,6 @@ from torch.utils.data import DataLoader
 
 from garim.errors import ModelError
 from garim.training.callbacks import Best, Curves, Progress, Resume, trained_state
-from garim.training.settings import Recipe
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -37,43 +37,97 @@ class Fitted:
     """Validation figures of the weights that were kept."""
 
 
-class Classification(L.LightningModule):
-    """Cross-entropy, AdamW with a one-cycle schedule, accuracy.
+class Schedule(Protocol):
+    """What the loop must know of a training."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training pictures."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Largest step size."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Decay of the weights."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better validation loss before it stops; 0 never stops."""
+
+    @property
+    def devices(self) -> str:
+        """Lightning's ``devices``."""
+
+    @property
+    def precision(self) -> str:
+        """Lightning's ``precision``."""
+
+
+class Objective(Protocol):
+    """What a training makes small, and what it is judged by; one for each task."""
+
+    def loss(self, model: nn.Module, batch: Any) -> Tensor:
+        """Give the loss of a training batch, a scalar."""
+
+    def figures(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """Give the figures of a validation batch, scalars; ``loss`` chooses the best epoch."""
+
+
+class Classification:
+    """Cross-entropy and accuracy of class scores ``(n, classes)``."""
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Give the cross-entropy."""
+        inputs, targets = batch
+        return nn.functional.cross_entropy(model(inputs), targets)
+
+    def figures(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Give the cross-entropy and the share of right classes."""
+        inputs, targets = batch
+        scores = model(inputs).float()
+        right = (scores.argmax(dim=1) == targets).float().mean()
+        return {"loss": nn.functional.cross_entropy(scores, targets), "accuracy": right}
+
+
+class Learning(L.LightningModule):
+    """An objective, AdamW with a one-cycle schedule.
 
     Args:
-        model: gives class scores ``(n, classes)`` for what the loader gives.
-        recipe: learning rate and decay.
+        model: trained where its parameters require gradients.
+        objective: loss and figures of a batch; the second part of a batch is its targets.
+        schedule: learning rate and decay.
         total_steps: optimizer steps of the whole training.
     """
 
     strict_loading = False  # checkpoints leave out what is frozen
 
-    def __init__(self, model: nn.Module, recipe: Recipe, total_steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, objective: Objective, schedule: Schedule, total_steps: int
+    ) -> None:
         super().__init__()
         self.model = model
-        self.recipe = recipe
+        self.objective = objective
+        self.schedule = schedule
         self.total_steps = total_steps
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: Any, index: int) -> Tensor:
         """Give the loss of one batch."""
-        inputs, targets = batch
-        loss = nn.functional.cross_entropy(self.model(inputs), targets)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
+        loss = self.objective.loss(self.model, batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Note loss and accuracy of one batch."""
-        inputs, targets = batch
-        scores = self.model(inputs)
-        loss = nn.functional.cross_entropy(scores, targets)
-        self.log("val_loss", loss, batch_size=len(targets))
-        self.log("val_accuracy", _accuracy(scores, targets), batch_size=len(targets))
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Note the figures of one batch."""
+        for name, value in self.objective.figures(self.model, batch).items():
+            self.log(f"val_{name}", value, batch_size=len(batch[1]))
 
     def configure_optimizers(self) -> Any:
         """Give AdamW and its one-cycle schedule (Smith 2018)."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        rate = self.recipe.learning_rate
-        optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=self.recipe.weight_decay)
+        rate = self.schedule.learning_rate
+        optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=self.schedule.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, rate, total_steps=self.total_steps
         )
@@ -87,40 +141,39 @@ class Classification(L.LightningModule):
         checkpoint["state_dict"] = trained_state(self)
 
 
-def _accuracy(scores: Tensor, targets: Tensor) -> Tensor:
-    return (scores.argmax(dim=1) == targets).float().mean()
-
-
 def fit(
     model: nn.Module,
     train: DataLoader[Any],
     validation: DataLoader[Any] | None,
-    recipe: Recipe,
+    schedule: Schedule,
     folder: Path,
+    objective: Objective | None = None,
     description: str = "Training",
 ) -> Fitted:
     """Train a model in place and keep its best weights.
 
     Args:
         model: trained where its parameters require gradients.
-        train: batches of inputs and class numbers; its sampler's ``epoch`` is set.
+        train: batches of inputs and targets; its sampler's ``epoch`` is set.
         validation: the same, for early stopping and choosing the best epoch; None to run all
             epochs and keep the last.
-        recipe: epochs, learning rate, patience, devices.
+        schedule: epochs, learning rate, patience, devices.
         folder: takes ``curves/`` and, while it runs, ``checkpoints/``; a checkpoint left there by
             an interrupted run is continued.
+        objective: what is made small; cross-entropy of class scores by default.
         description: shown beside the progress bar.
 
     Raises:
         ModelError: the checkpoint to continue from is broken.
     """
-    module = Classification(model, recipe, max(1, recipe.epochs * len(train)))
+    steps = max(1, schedule.epochs * len(train))
+    module = Learning(model, objective or Classification(), schedule, steps)
     module.train()  # Lightning takes the modes as it finds them
-    best = Best(recipe.patience)
+    best = Best(schedule.patience)
     callbacks: list[L.Callback] = [best] if validation else []
     last = folder / "checkpoints" / "last.ckpt"
     callbacks += [Progress(description, train.sampler), Curves(folder), Resume(last)]
-    trainer = _trainer(recipe, folder, callbacks)
+    trainer = _trainer(schedule, folder, callbacks)
     with _interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like
         trainer.fit(module, train, validation, ckpt_path=_checked(last))
@@ -158,12 +211,12 @@ def _interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _trainer(recipe: Recipe, folder: Path, callbacks: list[L.Callback]) -> L.Trainer:
+def _trainer(schedule: Schedule, folder: Path, callbacks: list[L.Callback]) -> L.Trainer:
     logs = bool(find_spec("tensorboard"))
     return L.Trainer(
-        max_epochs=recipe.epochs,
-        devices=recipe.devices if not recipe.devices.isdigit() else int(recipe.devices),
-        precision=cast(Any, recipe.precision),
+        max_epochs=schedule.epochs,
+        devices=schedule.devices if not schedule.devices.isdigit() else int(schedule.devices),
+        precision=cast(Any, schedule.precision),
         logger=TensorBoardLogger(folder, name="", version="curves") if logs else False,
         callbacks=callbacks,
         log_every_n_steps=10,
@@ -175,20 +228,20 @@ def _trainer(recipe: Recipe, folder: Path, callbacks: list[L.Callback]) -> L.Tra
 
 
 def _metrics(
-    trainer: L.Trainer, module: Classification, loader: DataLoader[Any] | None
+    trainer: L.Trainer, module: Learning, loader: DataLoader[Any] | None
 ) -> dict[str, float]:
     """Measure the kept weights, which may be older than the last epoch's."""
     if loader is None or not isinstance(loader.dataset, Sized) or not len(loader.dataset):
         return {}
     module.eval().to(trainer.strategy.root_device)
+    totals: Counter[str] = Counter()
+    pictures = 0
     with torch.inference_mode():
-        parts = [
-            (module.model(inputs.to(module.device)).float().cpu(), targets)
-            for inputs, targets in loader
-        ]
+        for batch in loader:
+            on_device = module.transfer_batch_to_device(batch, module.device, 0)
+            size = len(batch[1])
+            pictures += size
+            found = module.objective.figures(module.model, on_device)
+            totals.update({f"validation_{n}": float(v) * size for n, v in found.items()})
     module.cpu()
-    scores, targets = (torch.cat(part) for part in zip(*parts, strict=True))
-    return {
-        "validation_accuracy": float(_accuracy(scores, targets)),
-        "validation_loss": float(nn.functional.cross_entropy(scores, targets)),
-    }
+    return {name: total / pictures for name, total in totals.items()}

@@ -23,8 +23,6 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-t
 class TrainSettings:
     """Settings of a training; what is left open is chosen by the network and the data."""
 
-    task: Literal["classify"] = "classify"
-    """What the model will do."""
     preset: str | None = None
     """A named set of settings: `vgg16-document`. What you set yourself goes first."""
     backbone: str | None = None

@@ -1,0 +1,130 @@
+"""What is in a dataset, what is wrong with it, and how it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import garim
+from garim import report
+from garim.audit import AuditSettings
+from garim.cli.options import Flat, Out, Part
+from garim.cli.show import Output, finish, table
+from garim.dataset import Selection, SplitSettings
+
+
+def sheet(
+    data: Path,
+    *,
+    out: Path = Path("sheet.png"),
+    columns: int = 10,
+    cell: int = 100,
+    boxes: bool = False,
+    part: Part = Selection(),
+    output: Out = Output(),
+) -> int:
+    """Draw a contact sheet: every picture as a thumbnail.
+
+    Parameters
+    ----------
+    data
+        Dataset: class folders, a .zip, CSV, COCO, YOLO, VOC or Hugging Face ImageFolder.
+    out
+        Picture file to write.
+    columns
+        Thumbnails per row.
+    cell
+        Side of a thumbnail in pixels.
+    boxes
+        Draw the boxes that the dataset has.
+    """
+    dataset = garim.read(data, part)
+    drawn = report.dataset_sheet(dataset, columns=columns, cell=cell, boxes=boxes)
+    garim.pictures.save(drawn.image, out)
+    failed = [f.to_dict() for f in (*dataset.failures, *drawn.failures)]
+    counts = dataset.counts()
+    page = report.dataset_report(dataset, drawn.image, failed, out.with_suffix(".html"))
+    result = {"pictures": len(dataset), "labels": counts, "sheet": str(out), "report": str(page)}
+    rows = [(name, *(of[name] for of in counts.values())) for name in dataset.classes]
+    lines = (table(("class", *counts), rows), f"Sheet: {out}", f"Report: {page}")
+    return finish(output, {**result, "failed": failed}, *lines)
+
+
+def audit(
+    data: Path,
+    *,
+    out: Path = Path("audit"),
+    model: Path | None = None,
+    settings: Annotated[AuditSettings, Flat] = AuditSettings(),
+    part: Part = Selection(),
+    output: Out = Output(),
+) -> int:
+    """Say what is wrong with a dataset, and propose what to do, as a plan; nothing is changed.
+
+    Parameters
+    ----------
+    data
+        Dataset to look at.
+    out
+        Folder for report.html, report.json and plan.jsonl.
+    model
+        Folder of a classifier that was trained on this dataset with --folds.
+    """
+    dataset = garim.read(data, part)
+    classifier = None if model is None else garim.load_model(model)
+    found = garim.audit(dataset, settings, classifier)
+    found.plan.save(out / "plan.jsonl")
+    page = report.audit_report(found, out)
+    result = {**found.to_dict(), "plan": str(out / "plan.jsonl"), "report": str(page)}
+    rows = [(name, "" if n is None else n, why or "") for name, n, why in found.summary.iter_rows()]
+    edits = ", ".join(f"{n} × {kind}" for kind, n in found.plan.counts().items()) or "no edits"
+    lines = (table(("check", "pictures", "skipped"), rows), f"Plan: {out / 'plan.jsonl'} ({edits})")
+    return finish(output, result, *lines, f"Report: {page}", issues=bool(found.fails))
+
+
+def convert(
+    data: Path, out: Path, *, to: str, part: Part = Selection(), output: Out = Output()
+) -> int:
+    """Write a dataset in another format; pictures are copied.
+
+    Parameters
+    ----------
+    data
+        Dataset to read.
+    out
+        New or empty folder to write to.
+    to
+        coco, yolo, voc, csv, folder or huggingface.
+    """
+    dataset = garim.read(data, part)
+    written = garim.write(dataset, out, to)
+    failed = [f.to_dict() for f in dataset.failures]
+    objects = sum(len(row.objects) for row in written)
+    result = {"pictures": len(written), "objects": objects, "to": str(out), "failed": failed}
+    return finish(output, result, f"{len(written)} pictures, {objects} boxes → {out} ({to})")
+
+
+def split(
+    data: Path,
+    *,
+    to: Path,
+    settings: Annotated[SplitSettings, Flat] = SplitSettings(),
+    part: Part = Selection(),
+    output: Out = Output(),
+) -> int:
+    """Divide a dataset into train, validation and test, and write it to a new folder.
+
+    Parameters
+    ----------
+    data
+        Dataset to read.
+    to
+        New or empty folder to write to.
+    """
+    dataset = garim.read(data, part)
+    written = garim.write(garim.split(dataset, settings), to)
+    counts = written.counts()
+    failed = [f.to_dict() for f in dataset.failures]
+    rows = [(name, *(of[name] for of in counts.values())) for name in written.classes]
+    result = {"pictures": len(written), "labels": counts, "to": str(to), "failed": failed}
+    return finish(output, result, table(("class", *counts), rows), f"Written to {to}")

@@ -1,0 +1,117 @@
+"""Plans: where the labelled objects are, carried out, and taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import garim
+from garim import report
+from garim.cli.options import Flat, Out, Part
+from garim.cli.show import Output, finish, table
+from garim.dataset import Selection
+from garim.extraction import ExtractSettings
+from garim.plan import ApplySettings
+
+
+def extract(
+    data: Path,
+    *,
+    model: Path,
+    out: Path = Path("plan.jsonl"),
+    sweep: Annotated[bool, Parameter(negative="")] = False,
+    truth: Path | None = None,
+    settings: Annotated[ExtractSettings, Flat] = ExtractSettings(),
+    part: Part = Selection(),
+    output: Out = Output(),
+) -> int:
+    """Find the labelled object in every picture: one proposed crop each, as a plan.
+
+    Parameters
+    ----------
+    data
+        Dataset with labels. With --labels all a picture is searched once per label it holds.
+    model
+        Folder of a classifier.
+    out
+        File of the plan. A run that was interrupted goes on.
+    sweep
+        Instead of a plan, compare grids N and kernels K of the windows or document method.
+    truth
+        Dataset with boxes, to judge a sweep by.
+    """
+    dataset = garim.read(data, part)
+    if sweep:
+        return _sweep(dataset, garim.load_model(model), settings, truth, output)
+    found = garim.extract(dataset, garim.load_model(model), settings, out)
+    page = report.extraction_report(found.plan, dataset, out.with_suffix(".html"))
+    result = {**found.to_dict(), "report": str(page)}
+    line = (
+        f"{result['pictures']} looked at: {result['proposed']} crops proposed, "
+        f"{result['unchanged']} left as they are, {result['no_box']} without their label, of which "
+        f"{result['relabelled']} show another ({found.seconds:.1f} s)"
+    )
+    return finish(output, result, line, f"Plan: {out}", f"Report: {page}")
+
+
+def _sweep(
+    dataset: garim.Dataset,
+    model: garim.Classifier,
+    settings: ExtractSettings,
+    truth: Path | None,
+    output: Output,
+) -> int:
+    boxed = None if truth is None else garim.read(truth)
+    rows = [one.to_dict() for one in garim.sweep(dataset, model, settings, truth=boxed)]
+    for row in rows if truth is not None else ():
+        row["corloc_0.5"] = row.pop("corloc")["0.5"]
+    columns = list(rows[0])
+    lines = table(columns, [tuple(row.values()) for row in rows])
+    return finish(output, {"pictures": len(dataset), "sweep": rows, "failed": []}, lines)
+
+
+def apply(
+    plan: Path,
+    *,
+    to: Path | None = None,
+    in_place: Annotated[bool, Parameter(negative="")] = False,
+    data: Path | None = None,
+    settings: Annotated[ApplySettings, Flat] = ApplySettings(),
+    output: Out = Output(),
+) -> int:
+    """Carry out a plan: into a new dataset (--to), or in place with a way back (garim undo).
+
+    Parameters
+    ----------
+    plan
+        File of the plan.
+    to
+        New or empty folder for the new dataset; the originals stay as they are.
+    in_place
+        Change the dataset itself; what is replaced is kept for `garim undo`.
+    data
+        Where the dataset is now, if it was moved.
+    """
+    applied = garim.apply(
+        garim.load_plan(plan), to=to, in_place=in_place, data=data, settings=settings
+    )
+    edits = ", ".join(f"{n} × {name}" for name, n in applied.edits.items()) or "no edits"
+    return finish(
+        output, applied.to_dict(), f"{edits}; {applied.pictures} pictures in {applied.to}"
+    )
+
+
+def undo(data: Path, *, output: Out = Output()) -> int:
+    """Take back the last plan that was applied in place, byte for byte.
+
+    Parameters
+    ----------
+    data
+        Folder of the dataset.
+    """
+    undone = garim.undo(data)
+    return finish(
+        output, undone.to_dict(), f"{undone.edits['undone']} changes taken back in {data}"
+    )
