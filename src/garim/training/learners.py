@@ -56,6 +56,8 @@ def build(
         ModelError: unknown network, no weights to be had, or a licence that was not accepted.
     """
     network = _network(recipe, len(classes))
+    if recipe.weights != "none" and recipe.head == "linear":
+        _calm_head(network)
     path = weights_file(recipe.weights)
     licence = recipe.weights_licence
     if path is not None:
@@ -72,6 +74,19 @@ def build(
         )
     _freeze(network, recipe.tune)
     return network, licence
+
+
+def _calm_head(network: nn.Module) -> None:
+    """Start a new last layer small: random weights of a usual size drown what features say.
+
+    timm draws those of MobileNets and EfficientNets from ±1/√classes, which with few classes gives
+    scores of ±10, and a head that never gets over them (clothing5: test accuracy .86 for .95).
+    """
+    last = [module for module in trained_part(network).modules() if isinstance(module, nn.Linear)]
+    if last:
+        nn.init.trunc_normal_(last[-1].weight, std=0.001)
+        if last[-1].bias is not None:
+            nn.init.zeros_(last[-1].bias)
 
 
 def _forbids_trade(licence: str) -> bool:
