@@ -93,6 +93,8 @@ class Decoded:
     image: Image.Image
     size: tuple[int, int]
     """Width and height of the full upright picture in pixels."""
+    mode: str = "RGB"
+    """Pillow's name of the colour mode in the file: RGB, CMYK, L, P, I;16 …"""
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -149,19 +151,37 @@ def open_picture(path: Path, at_least: int | None = None) -> Decoded:
         PictureError: the file is no picture, is cut off, cannot be read or is over the limits.
     """
     with _opened(path) as image:
-        full = image.size
+        full, mode = image.size, image.mode
         if at_least is not None:
             image.draft("RGB", (max(at_least, 1), max(at_least, 1)))
         is_whole = image.size == full
         upright = _upright(image)
         size = upright.size if is_whole else full if _orientation(image) < 5 else full[::-1]
-        return Decoded(_eight_bit_rgb(upright), size)
+        return Decoded(_eight_bit_rgb(upright), size, mode)
 
 
 def decode(data: bytes, name: str) -> Image.Image:
     """Open a picture held in memory, upright, as 8-bit RGB; ``name`` is for the error."""
     with _opened(Path(name), BytesIO(data)) as image:
         return _eight_bit_rgb(_upright(image))
+
+
+def open_mask(path: Path) -> tuple[NDArray[np.uint8], bytes]:
+    """Open an index mask: a palette or grey picture whose values are class numbers, as they are.
+
+    Returns:
+        Values, shape ``(height, width)``, and the palette's colours (RGB, 3 bytes each; empty for
+        grey).
+
+    Raises:
+        PictureError: the file cannot be opened, is in colour, or has more than 8 bits.
+    """
+    with _opened(path) as image:
+        if image.mode not in {"1", "L", "P"}:
+            expected = "a mask must be a palette or 8-bit grey picture of class numbers"
+            raise PictureError(path, f"{expected}; this one is {image.mode}")
+        palette = bytes(image.getpalette("RGB") or ()) if image.mode == "P" else b""
+        return np.array(_upright(image), dtype=np.uint8), palette
 
 
 def to_array(image: Image.Image) -> Pixels:

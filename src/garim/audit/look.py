@@ -55,7 +55,6 @@ def look(path: Path, square: int | None = None) -> Look:
     Raises:
         PictureError: it cannot be opened.
     """
-    head = pictures.header(path)
     decoded = pictures.open_picture(path, at_least=max(DECODED, square or 0))
     try:
         digest, size = files.digest(path), path.stat().st_size
@@ -68,7 +67,7 @@ def look(path: Path, square: int | None = None) -> Look:
     return Look(
         fingerprint=fingerprint_of(small, digest, decoded.size),
         bytes=size,
-        mode=head.mode,
+        mode=decoded.mode,
         bright_end=float(np.searchsorted(below, 0.99)) / 255,
         dark_end=float(np.searchsorted(below, 0.01)) / 255,
         sharpness=1 - blur_effect(np.asarray(grey)),
@@ -106,9 +105,9 @@ def _blurred_along(values: NDArray[np.float32], axis: int) -> float:
     reflected = cv2.BORDER_REFLECT
     again = cv2.blur(values, width, borderType=reflected)
     edges, left = (
-        np.abs(cv2.Sobel(one, cv2.CV_32F, axis, 1 - axis, borderType=reflected))
+        cv2.absdiff(cv2.Sobel(one, cv2.CV_32F, axis, 1 - axis, borderType=reflected), 0)
         for one in (values, again)
     )
-    lost = np.maximum(edges - left, 0)[2:-1, 2:-1].sum()
-    whole = float(edges[2:-1, 2:-1].sum())
-    return float(abs(whole - lost)) / whole if whole else 1.0
+    kept = cv2.min(edges, left)[2:-1, 2:-1]
+    whole = cv2.sumElems(edges[2:-1, 2:-1])[0]
+    return cv2.sumElems(kept)[0] / whole if whole else 1.0

@@ -64,5 +64,7 @@ def fingerprint_of(image: Image.Image, digest: str, size: tuple[int, int]) -> Fi
     small = cv2.resize(np.asarray(image), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     red, green, blue = cv2.mean(small)[:3]
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    colourfulness = float(np.mean(small.max(axis=2) - small.min(axis=2)))
+    channels = cv2.split(small)
+    most, least = (pick(pick(*channels[:2]), channels[2]) for pick in (cv2.max, cv2.min))
+    colourfulness = cv2.mean(cv2.subtract(most, least))[0]
     return Fingerprint(digest, size, grey, (red, green, blue), colourfulness)
