@@ -167,8 +167,7 @@ def _absent(kind: str, name: str, known: Sequence[str]) -> str:
 
 
 def read(path: Path | str, selection: Selection | None = None) -> Dataset:
-    """Read a dataset: a folder of class folders, a ``.zip`` of them, CSV, COCO, YOLO, VOC, or a
-    Hugging Face ImageFolder.
+    """Read a dataset: class folders, a ``.zip`` of them, or any format of `garim.formats`.
 
     Raises:
         DatasetError: nothing there, no picture in it, or a file of its format is broken.
@@ -211,10 +210,15 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
         DatasetError: the target already holds something, or the format cannot be written.
     """
     folder = Path(target).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
+    check_target(folder)
     formats.write(dataset.contents(), dataset.root, folder, format)
     return read(folder, Selection(format=format))
+
+
+def check_target(folder: Path) -> None:
+    """Raise a DatasetError unless a folder is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

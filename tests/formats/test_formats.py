@@ -21,6 +21,9 @@ ALL = list(FORMATS)
 WHOLE = ["csv", "huggingface", "coco"]
 """Formats that hold labels beside objects, and provenance."""
 
+TAGGED = ["cvat", "labelstudio"]
+"""Formats that hold labels beside objects, but no provenance."""
+
 BOXES = (
     Object("고양이", Box(1, 2.5, 10.25, 20)),
     Object("고양이", Box(1, 2.5, 10.25, 20)),
@@ -109,13 +112,9 @@ def expected(name: str, rows: tuple[Row, ...]) -> list[Row]:
         bare = (Row(file_name=r.file_name, label=r.label, split=r.split) for r in rows)
         return list(dict.fromkeys(bare))
     return [
-        Row(
-            file_name=row.file_name,
-            label=labels.shared(row.objects),
-            split=row.split,
-            objects=row.objects,
-        )
-        for row, _ in placing.pictures_of(rows)
+        Row(file_name=row.file_name, label=label, split=row.split, objects=row.objects)
+        for row, held in placing.pictures_of(rows)
+        for label in (name in TAGGED and list(filter(None, held))) or [labels.shared(row.objects)]
     ]
 
 
@@ -152,7 +151,7 @@ def test_masks_and_provenance(tmp_path: Path) -> None:
 def test_unknown_format_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="did you mean coco"):
         formats.read(tmp_path, "cocoa")
-    with pytest.raises(FormatError, match="'zzz'; the formats are csv, coco"):
+    with pytest.raises(FormatError, match="'zzz'; the formats are csv, labelstudio"):
         formats.write(contents(), tmp_path, tmp_path, "zzz")
 
 
@@ -164,6 +163,8 @@ def test_a_file_in_no_format(tmp_path: Path) -> None:
 
 DETECTED = {
     "folder": ["dog/a.jpg", "cat/b.jpg", "labels.csv", "notes.xml", "notes.json"],
+    "labelstudio": ["project.json", "images/a.jpg"],
+    "cvat": ["annotations.xml", "images/a.jpg"],
     "coco": ["train/_annotations.coco.json", "train/a.jpg"],
     "yolo": ["data.yaml", "train/images/a.jpg"],
     "voc": ["train/a.xml", "train/a.jpg"],
@@ -176,6 +177,8 @@ TEXTS = {
     ".yaml": "names: [dog]\ntrain: ../train/images\nval: ../valid/images\n",
     ".jsonl": '{"file_name": "a.jpg", "label": "dog"}\n',
     ".csv": "file,label\na.jpg,dog\n",
+    "project.json": '[{"id": 1, "annotations": [], "data": {"image": "/a.jpg"}}]',
+    "annotations.xml": '<annotations><image name="a.jpg"/></annotations>',
     "notes.xml": "<notes/>",
     "notes.json": "{}",
 }

@@ -28,7 +28,8 @@ def sheet(
     Parameters
     ----------
     data
-        Dataset: class folders, a .zip, CSV, COCO, YOLO, VOC or Hugging Face ImageFolder.
+        Dataset: class folders, a .zip, CSV, COCO, YOLO, VOC, Hugging Face ImageFolder, CVAT,
+        Label Studio.
     out
         Picture file to write.
     columns
@@ -94,7 +95,7 @@ def convert(
     out
         New or empty folder to write to.
     to
-        coco, yolo, voc, csv, folder or huggingface.
+        coco, yolo, voc, csv, folder, huggingface, cvat or labelstudio.
     """
     dataset = garim.read(data, part)
     written = garim.write(dataset, out, to)

@@ -13,7 +13,17 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from garim.errors import Failure, FormatError
-from garim.formats import archive, coco, csv_table, folder, huggingface, voc, yolo
+from garim.formats import (
+    archive,
+    coco,
+    csv_table,
+    cvat,
+    folder,
+    huggingface,
+    label_studio,
+    voc,
+    yolo,
+)
 from garim.formats.rows import Contents
 from garim.formats.tree import folders_in
 
@@ -37,6 +47,8 @@ FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
         Format("csv", csv_table.detect, csv_table.read, csv_table.write),
+        Format("labelstudio", label_studio.detect, label_studio.read, label_studio.write),
+        Format("cvat", cvat.detect, cvat.read, cvat.write),
         Format("coco", coco.detect, coco.read, coco.write),
         Format("yolo", yolo.detect, yolo.read, yolo.write),
         Format("voc", voc.detect, voc.read, voc.write),

@@ -19,9 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from garim import files, pictures
+from garim import files
 from garim.boxes import Box
-from garim.errors import Failure, FormatError, PictureError
+from garim.errors import Failure, FormatError
 from garim.formats import labels, placing
 from garim.formats.rows import SPLITS, Contents, Object, Row
 from garim.formats.tree import Finder, files_in, folders_in, split_and_label
@@ -225,11 +225,7 @@ def _target_of(row: Row) -> str:
 
 
 def _image(number: int, row: Row, held: tuple[str | None, ...], name: str, path: Path) -> Entry:
-    try:
-        header = pictures.header(path)
-        width, height = header.width, header.height
-    except PictureError:
-        width, height = row.size or (0, 0)
+    width, height = placing.size_of(row, path)
     entry: Entry = {"id": number, "file_name": name, "width": width, "height": height}
     if held != (labels.shared(row.objects),):
         entry["label"] = held[0] if len(held) == 1 else list(held)

@@ -2,8 +2,9 @@
 
 A folder named like a split (``train``, ``val``, ``valid``, ``test`` …) gives the split, the nearest
 other folder the label; a picture in the root or right in a split's folder has no label. This is
-the layout of ``torchvision.datasets.ImageFolder``, with splits. It holds no boxes, masks, sizes or
-provenance.
+the layout of ``torchvision.datasets.ImageFolder``, with splits. It holds no boxes, sizes or
+provenance. A folder of masks beside a folder of pictures is read (`garim.formats.mask_folders`),
+and is not written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from garim.errors import FormatError
-from garim.formats import labels, placing
+from garim.formats import labels, mask_folders, placing
 from garim.formats.rows import SPLITS, Contents, Row
 from garim.formats.tree import Tree, is_ignored, split_and_label, walk
 
@@ -33,11 +34,12 @@ def read(path: Path) -> tuple[Path, Contents]:
     if not path.is_dir():
         raise FormatError(f"{path}: expected a folder of class folders, but it is a file")
     tree = walk(path)
-    rows = tuple(row_of(name) for name in tree.pictures)
+    paired = mask_folders.pair(tree.pictures)
+    rows = paired.rows or tuple(row_of(name) for name in tree.pictures)
     return path, Contents(
         rows=rows,
         classes=labels.read_order(path, labels.in_rows(rows)),
-        failures=tree.failures,
+        failures=(*tree.failures, *paired.failures),
         strays=strays_of(tree),
     )
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from garim import files
-from garim.errors import DatasetError, FormatError
+from garim import files, pictures
+from garim.errors import DatasetError, FormatError, PictureError
 from garim.formats import labels
 from garim.formats.rows import SPLITS, Object, Row
 from garim.formats.tree import is_ignored
@@ -83,6 +83,15 @@ def copy(root: Path, name: str, target: Path) -> bool:
         reason = f"{error.strerror or error} ({error.filename or root / name})"
         raise DatasetError(f"{name}: cannot be copied to {target}: {reason}") from error
     return True
+
+
+def size_of(row: Row, path: Path) -> tuple[int, int]:
+    """Give a picture's width and height; the row's, or 0 × 0, where it cannot be opened."""
+    try:
+        head = pictures.header(path)
+    except PictureError:
+        return row.size or (0, 0)
+    return head.width, head.height
 
 
 def check_splits(rows: Iterable[Row], format: str) -> None:

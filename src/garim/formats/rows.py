@@ -44,6 +44,8 @@ class Row:
     """Width and height of the upright picture in pixels, where the format states them."""
     objects: tuple[Object, ...] = ()
     mask_file_name: str | None = None
+    instance_mask_names: tuple[str, ...] = ()
+    """Masks of single objects, white where the object is; read, but held by no written format."""
     source: str | None = None
     source_box: Box | None = None
     edits: tuple[str, ...] = ()

@@ -5,32 +5,28 @@ files beside their pictures; ``ImageSets/Main/{train,val,test,trainval}.txt`` gi
 
 VOC counts pixels from 1 and includes the last: ``left = xmin - 1``, ``top = ymin - 1``,
 ``right = xmax``, ``bottom = ymax``, as the VOC devkit and supervision do. Boxes without area are
-kept as they are. The size in the XML is not trusted and not read.
+kept as they are. The size in the XML is not trusted and not read. Masks in ``SegmentationClass/``
+are read, and are not written.
 
 What the format cannot hold: a label that the picture's objects do not share, masks, provenance.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from garim import files, pictures
+from garim import files
 from garim.boxes import Box
-from garim.errors import Failure, FormatError, PictureError
-from garim.formats import labels, placing
+from garim.errors import Failure, FormatError
+from garim.formats import labels, markup, placing
 from garim.formats.rows import SPLITS, Contents, Object, Row
 from garim.formats.tree import files_in, folders_in, is_ignored, split_and_label, walk
 
 LISTS = {"trainval": "train", "train": "train", "val": "validation", "test": "test"}
 """Lists of pictures in ``ImageSets/Main`` and their splits; a later one wins."""
 
-_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PEEKED, _PEEKED_BYTES = 20, 4096
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -64,13 +60,14 @@ def read(path: Path) -> tuple[Path, Contents]:
         raise FormatError(f"{path}: expected a folder with Annotations/*.xml, or *.xml in it")
     found, failures = _pictures(path)
     objects = _all_objects(path, found, failures)
-    splits = _splits(path)
+    splits, masks = _splits(path), _masks(path)
     rows = [
         Row(
             file_name=name,
             label=labels.shared(objects.get(name, ())),
             split=splits.get(_stem(name)) or split_and_label(name)[0],
             objects=objects.get(name, ()),
+            mask_file_name=masks.get(_stem(name)),
         )
         for name in found
     ]
@@ -89,6 +86,12 @@ def _pictures(root: Path) -> tuple[list[str], list[Failure]]:
     return found, failures
 
 
+def _masks(root: Path) -> dict[str, str]:
+    folders = [one for one in folders_in(root) if one.name.lower() == "segmentationclass"]
+    masks = (file for folder in folders for file in files_in(folder, {".png"}))
+    return {_stem(file.name): file.relative_to(root).as_posix() for file in masks}
+
+
 def _stem(name: str) -> str:
     return files.nfc(PurePosixPath(name).stem)
 
@@ -103,7 +106,7 @@ def _all_objects(
     for file in _xml_files(root):
         place, stem = file.relative_to(root), files.nfc(file.stem)
         try:
-            tree = _parsed(file)
+            tree = markup.parsed(file)
         except FormatError as error:
             failures.append(Failure(place.as_posix(), str(error)))
             continue
@@ -125,17 +128,6 @@ def _xml_files(root: Path) -> list[Path]:
         return [file for folder in _annotation_folders(root) for file in files_in(folder, {".xml"})]
     found = (one for folder in deep for one in folder.rglob("*"))
     return sorted(one for one in found if one.suffix.lower() == ".xml" and not is_ignored(one.name))
-
-
-def _parsed(file: Path) -> ElementTree.Element:
-    try:
-        # Bytes, so that the encoding which the file declares is the one it is read in.
-        tree: ElementTree.Element = fromstring(file.read_bytes(), forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise FormatError(f"is not XML that can be trusted: {error}") from error
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}") from error
-    return tree
 
 
 def _objects(tree: ElementTree.Element, place: str, failures: list[Failure]) -> Iterator[Object]:
@@ -190,42 +182,21 @@ def write(contents: Contents, root: Path, target: Path) -> None:
 
 def _xml(row: Row, path: Path) -> str:
     tree = ElementTree.Element("annotation")
-    _add(tree, "folder", path.parent.name)
-    _add(tree, "filename", _NOT_IN_XML.sub("", path.name))
-    _add_size(tree, row, path)
-    _add(tree, "segmented", "0")
+    markup.add(tree, "folder", path.parent.name)
+    markup.add(tree, "filename", markup.stripped(path.name))
+    size = ElementTree.SubElement(tree, "size")
+    for side, pixels in zip(("width", "height"), placing.size_of(row, path), strict=True):
+        markup.add(size, side, str(pixels))
+    markup.add(size, "depth", "3")
+    markup.add(tree, "segmented", "0")
     for one in row.objects:
-        if _NOT_IN_XML.search(one.label):
-            raise FormatError(
-                f"the label {one.label!r} has a character that XML forbids; rename it"
-            )
         element = ElementTree.SubElement(tree, "object")
-        _add(element, "name", one.label)
+        markup.add(element, "name", markup.allowed(one.label))
         for key, value in (("pose", "Unspecified"), ("truncated", "0"), ("difficult", "0")):
-            _add(element, key, value)
+            markup.add(element, key, value)
         box = ElementTree.SubElement(element, "bndbox")
         left, top, right, bottom = one.box.xyxy()
         for side, number in zip(_SIDES, (left + 1, top + 1, right, bottom), strict=True):
-            _add(box, side, _number(number))
+            markup.add(box, side, markup.number(number))
     ElementTree.indent(tree)
     return ElementTree.tostring(tree, encoding="unicode") + "\n"
-
-
-def _add(parent: ElementTree.Element, name: str, text: str) -> None:
-    ElementTree.SubElement(parent, name).text = text
-
-
-def _add_size(tree: ElementTree.Element, row: Row, path: Path) -> None:
-    try:
-        header = pictures.header(path)
-        size = header.width, header.height
-    except PictureError:
-        size = row.size or (0, 0)
-    element = ElementTree.SubElement(tree, "size")
-    for name, number in zip(("width", "height", "depth"), (*size, 3), strict=True):
-        _add(element, name, str(number))
-
-
-def _number(value: float) -> str:
-    rounded = round(value, 4)
-    return str(int(rounded) if rounded.is_integer() else rounded)
