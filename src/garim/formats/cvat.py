@@ -118,10 +118,7 @@ def write(contents: Contents, root: Path, target: Path) -> None:
     names = placing.place([row for row, _ in merged], _target_of)
     tree = ElementTree.Element("annotations")
     markup.add(tree, "version", "1.1")
-    listed = ElementTree.SubElement(ElementTree.SubElement(tree, "meta"), "task")
-    listed = ElementTree.SubElement(listed, "labels")
-    for label in labels.complete(contents):
-        markup.add(ElementTree.SubElement(listed, "label"), "name", markup.allowed(label))
+    _add_meta(tree, contents)
     for number, ((row, held), name) in enumerate(zip(merged, names, strict=True)):
         placing.copy(root, row.file_name, target / name)
         width, height = placing.size_of(row, target / name)
@@ -134,6 +131,20 @@ def write(contents: Contents, root: Path, target: Path) -> None:
         _add_shapes(image, row, held)
     ElementTree.indent(tree)
     files.write_text(target / FILE, ElementTree.tostring(tree, encoding="unicode") + "\n")
+
+
+def _add_meta(tree: ElementTree.Element, contents: Contents) -> None:
+    """List the classes; a dataset with splits is a project, which has subsets."""
+    splits = list(dict.fromkeys(row.split for row in contents.rows if row.split))
+    kind = "project" if splits else "task"
+    meta = ElementTree.SubElement(ElementTree.SubElement(tree, "meta"), kind)
+    listed = ElementTree.SubElement(meta, "labels")
+    for label in labels.complete(contents):
+        markup.add(ElementTree.SubElement(listed, "label"), "name", markup.allowed(label))
+    if splits:
+        subsets = ElementTree.SubElement(meta, "subsets")
+        for name in splits:
+            markup.add(subsets, "subset", name)
 
 
 def _target_of(row: Row) -> str:
