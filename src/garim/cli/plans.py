@@ -13,16 +13,18 @@ from garim.cli.options import Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
 from garim.extraction import ExtractSettings
+from garim.models.classifier import load as load_classifier
 from garim.plan import ApplySettings
 
 
 def extract(
     data: Path,
     *,
-    model: Path,
+    model: Path | None = None,
     out: Path = Path("plan.jsonl"),
     sweep: Annotated[bool, Parameter(negative="")] = False,
     truth: Path | None = None,
+    show_steps: Path | None = None,
     settings: Annotated[ExtractSettings, Flat] = ExtractSettings(),
     part: Part = Selection(),
     output: Out = Output(),
@@ -34,18 +36,23 @@ def extract(
     data
         Dataset with labels. With --labels all a picture is searched once per label it holds.
     model
-        Folder of a classifier.
+        Folder of a classifier. The methods contour and foreground do without.
     out
         File of the plan. A run that was interrupted goes on.
     sweep
         Instead of a plan, compare grids N and kernels K of the windows or document method.
     truth
         Dataset with boxes, to judge a sweep by.
+    show_steps
+        Folder for sheets with the steps of the contour crop, of the first pictures.
     """
     dataset = garim.read(data, part)
+    classifier = None if model is None else load_classifier(model)
     if sweep:
-        return _sweep(dataset, garim.load_model(model), settings, truth, output)
-    found = garim.extract(dataset, garim.load_model(model), settings, out)
+        return _sweep(dataset, classifier, settings, truth, output)
+    if show_steps is not None:
+        report.contour_steps(dataset, settings, show_steps)
+    found = garim.extract(dataset, classifier, settings, out)
     page = report.extraction_report(found.plan, dataset, out.with_suffix(".html"))
     result = {**found.to_dict(), "report": str(page)}
     line = (
@@ -58,11 +65,13 @@ def extract(
 
 def _sweep(
     dataset: garim.Dataset,
-    model: garim.Classifier,
+    model: garim.Classifier | None,
     settings: ExtractSettings,
     truth: Path | None,
     output: Output,
 ) -> int:
+    if model is None:
+        raise garim.SettingsError(["a sweep needs a model; give its folder with --model"])
     boxed = None if truth is None else garim.read(truth)
     rows = [one.to_dict() for one in garim.sweep(dataset, model, settings, truth=boxed)]
     for row in rows if truth is not None else ():

@@ -1,7 +1,16 @@
 """Where is the labelled object? Methods that find it from labels alone."""
 
-from garim.extraction.extract import METHODS, Extracted, extract
-from garim.extraction.settings import ExtractSettings
+from garim.extraction.extract import METHODS, WITHOUT_MODEL, Extracted, extract
+from garim.extraction.settings import ContourSettings, ExtractSettings
 from garim.extraction.sweep import Swept, sweep
 
-__all__ = ["METHODS", "ExtractSettings", "Extracted", "Swept", "extract", "sweep"]
+__all__ = [
+    "METHODS",
+    "WITHOUT_MODEL",
+    "ContourSettings",
+    "ExtractSettings",
+    "Extracted",
+    "Swept",
+    "extract",
+    "sweep",
+]

@@ -15,14 +15,16 @@ from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import Failure, ModelError, PictureError, PlanError
 from garim.extraction.activation import by_activation
+from garim.extraction.contour import contour
 from garim.extraction.evidence import by_evidence
+from garim.extraction.foreground import by_foreground
 from garim.extraction.methods import Method, Proposal, Task
 from garim.extraction.self_extraction import document, sliding_windows
 from garim.extraction.settings import ExtractSettings
 from garim.formats.rows import Row
-from garim.models.classifier import Classifier
+from garim.models.classifier import Classifier, Scores
 from garim.models.runtime import resolve
-from garim.pictures import Decoded
+from garim.pictures import Decoded, Pixels
 from garim.plan import Edit, Plan
 from garim.plan.edits import parse_line, to_line
 from garim.streaming import chunks, stream, track
@@ -33,7 +35,13 @@ METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
     "windows": sliding_windows,  # windows of each extent, each looked at once
     "document": document,  # as the document has it: both copies, whole pixels
 }
-"""Every extraction method by its name."""
+"""Every extraction method that needs a model, by its name."""
+
+WITHOUT_MODEL: dict[str, Callable[[Classifier | None, ExtractSettings], Method]] = {
+    "contour": contour,  # a box around everything that has an outline
+    "foreground": by_foreground,  # a box around the largest region of the foreground
+}
+"""Every extraction method that also works without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,7 @@ class Extracted:
 
 def extract(
     dataset: Dataset,
-    classifier: Classifier,
+    classifier: Classifier | None = None,
     settings: ExtractSettings | None = None,
     out: Path | str | None = None,
 ) -> Extracted:
@@ -79,31 +87,22 @@ def extract(
 
     Args:
         dataset: pictures with labels; list a picture once per label to have each extracted.
-        classifier: scores crops; its folds judge the pictures that it was trained on.
+        classifier: scores crops; its folds judge the pictures that it was trained on. Methods in
+            ``WITHOUT_MODEL`` do without.
         settings: method, grid, rounds.
         out: file of the plan.
 
     Raises:
         SettingsError: settings that cannot work, or a runtime that is not installed.
-        ModelError: the model knows none of the dataset's classes.
+        ModelError: the model knows none of the dataset's classes, or the method needs one.
         PlanError: ``out`` holds the unfinished plan of another run.
     """
     started = time.perf_counter()
-    chosen = settings or ExtractSettings()
-    if chosen.method is None:
-        chosen = replace(chosen, method="windows" if classifier.localizer is None else "self")
-    chosen.check(tuple(METHODS))
-    runtime = resolve(chosen.runtime, classifier.device, len(dataset))
-    chosen, judge = replace(chosen, runtime=runtime), classifier.with_runtime(runtime)
-    if not set(classifier.classes) & set(dataset.classes):
-        raise ModelError(
-            f"the model knows {', '.join(classifier.classes)}, but the dataset has "
-            f"{', '.join(dataset.classes) or 'no labels'}; choose a model that was trained on them"
-        )
+    chosen, judge = _ready(dataset, classifier, settings or ExtractSettings())
     header = _header(dataset, judge, chosen)
     path = None if out is None else Path(out)
     with _Lines(path, header) as lines:
-        method = METHODS[chosen.method or "self"](judge, chosen)
+        method = _method(judge, chosen)
         lines.resume(dataset.rows, method.pictures_at_once)
         todo = dataset.rows[len(lines.firsts()) :]
         for edits in _edits(dataset, todo, judge, method, chosen, header["model"]):
@@ -117,13 +116,50 @@ def extract(
     return Extracted(plan=plan, path=path, seconds=seconds)
 
 
-def _header(dataset: Dataset, classifier: Classifier, settings: ExtractSettings) -> dict[str, Any]:
+def _ready(
+    dataset: Dataset, classifier: Classifier | None, settings: ExtractSettings
+) -> tuple[ExtractSettings, Classifier | None]:
+    """Fill in what was left open, and refuse what cannot work."""
+    if settings.method is None:
+        plain = classifier is None or classifier.localizer is None
+        settings = replace(settings, method="windows" if plain else "self")
+    settings.check((*METHODS, *WITHOUT_MODEL))
+    if classifier is None:
+        if settings.method in METHODS:
+            others = " or ".join(WITHOUT_MODEL)
+            raise ModelError(
+                f"the method {settings.method!r} needs a model that was trained on these labels; "
+                f"give one, or use a method that does without: {others}"
+            )
+        return settings, None
+    if not set(classifier.classes) & set(dataset.classes):
+        raise ModelError(
+            f"the model knows {', '.join(classifier.classes)}, but the dataset has "
+            f"{', '.join(dataset.classes) or 'no labels'}; choose a model that was trained on them"
+        )
+    runtime = resolve(settings.runtime, classifier.device, len(dataset))
+    return replace(settings, runtime=runtime), classifier.with_runtime(runtime)
+
+
+def _method(classifier: Classifier | None, settings: ExtractSettings) -> Method:
+    name = settings.method or ""
+    if classifier is None or name in WITHOUT_MODEL:
+        return WITHOUT_MODEL[name](classifier, settings)
+    return METHODS[name](classifier, settings)
+
+
+def _header(
+    dataset: Dataset, classifier: Classifier | None, settings: ExtractSettings
+) -> dict[str, Any]:
+    noted = asdict(settings)
+    weights = settings.foreground.weights
+    noted["foreground"]["weights"] = None if weights is None else str(weights)
     return {
         "dataset": str(dataset.origin.resolve()),
         "selection": asdict(dataset.selection),
         "method": settings.method,
-        "settings": asdict(settings),
-        "model": classifier.digest(),
+        "settings": noted,
+        "model": None if classifier is None else classifier.digest(),
     }
 
 
@@ -136,17 +172,18 @@ class _Opened:
 def _edits(
     dataset: Dataset,
     rows: Sequence[Row],
-    classifier: Classifier,
+    classifier: Classifier | None,
     method: Method,
     settings: ExtractSettings,
-    model: str,
+    model: str | None,
 ) -> Iterator[list[Edit]]:
-    number = {name: index for index, name in enumerate(classifier.classes)}
+    classes = dataset.classes if classifier is None else classifier.classes
+    number = {name: index for index, name in enumerate(classes)}
     # A picture that was looked at under each of its labels has no one label to correct.
     relabels = dataset.selection.labels == "folder"
 
     def opened(row: Row) -> _Opened:
-        if row.label not in number:
+        if classifier is not None and row.label not in number:
             raise PictureError(row.file_name, _unknown(row.label))
         path = dataset.path(row)
         picture = pictures.open_picture(path, at_least=method.decodes_at_least)
@@ -156,8 +193,11 @@ def _edits(
             raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
 
     def task(row: Row, one: _Opened) -> Task:
+        label = number.get(row.label or "", -1)
+        if classifier is None:
+            return Task(picture=one.picture, label=label, scorer=_no_scores)
         judge = classifier.unbiased(one.digest) if settings.out_of_fold else classifier
-        return Task(picture=one.picture, label=number[row.label or ""], scorer=judge.scores)
+        return Task(picture=one.picture, label=label, scorer=judge.scores)
 
     streamed = track(stream(opened, rows), "Extracting", len(rows))
     for part in chunks(streamed, method.pictures_at_once):
@@ -174,6 +214,10 @@ def _edits(
         ]
 
 
+def _no_scores(crops: Pixels) -> Scores:
+    raise ModelError("without a model nothing scores crops")
+
+
 def _failed(row: Row, error: PictureError) -> Edit:
     return Edit(
         picture=row.file_name, edit="keep", label=row.label, split=row.split, error=error.reason
@@ -187,7 +231,7 @@ def _unknown(label: str | None) -> str:
 
 
 def _edits_of(
-    row: Row, opened: _Opened, proposal: Proposal, model: str, *, relabels: bool
+    row: Row, opened: _Opened, proposal: Proposal, model: str | None, *, relabels: bool
 ) -> list[Edit]:
     """One edit for the row, or one for each of several objects."""
     size = opened.picture.size

@@ -21,7 +21,7 @@ class Task:
 
     picture: Decoded
     label: int
-    """Class number."""
+    """Class number; −1 where there is none, which only methods without a model meet."""
     scorer: Scorer
     """Judges this picture's crops; several tasks may share one."""
 
@@ -34,10 +34,11 @@ class Proposal:
     """The labelled object, in pixels of the original; None when it was not found."""
     changed: bool
     """Whether the box differs from the whole picture."""
-    score_before: float
-    """Score of the label on the whole picture, 0 to 1."""
+    score_before: float | None
+    """Score of the label on the whole picture, 0 to 1; None where no model gives one."""
     score_after: float
-    """Score of the label on the box, 0 to 1; that of the whole picture when there is no box."""
+    """Score of the label on the box, 0 to 1; that of the whole picture when there is no box.
+    Without a model, 1 for a box."""
     reason: str
     history: tuple[Round, ...] = ()
     more: tuple[Box, ...] = ()
