@@ -125,3 +125,52 @@ def test_a_dataset_with_no_known_label(tmp_path) -> None:
     _draw(tmp_path / "newt" / "1.png")
     with pytest.raises(DatasetError, match="no picture to judge"):
         evaluate(_classifier(), dataset.read(tmp_path))
+
+
+def test_small_and_large_pictures_are_judged_apart() -> None:
+    rng = np.random.default_rng(0)
+    targets, sides = rng.integers(0, 3, 200), rng.integers(20, 400, 200)
+    said = np.where(sides < 100, 0, targets)
+    report = classification_report(
+        targets, np.eye(3, dtype=np.float32)[said], ("a", "b", "c"), sides=sides.tolist()
+    )
+    assert len(report.sizes) == 4
+    assert sum(part.pictures for part in report.sizes) == 200
+    assert max(part.pictures for part in report.sizes) - min(p.pictures for p in report.sizes) < 12
+    small, *_, large = report.sizes
+    low, high = (int(one) for one in small.name.removesuffix(" px").split("–"))
+    inside = (sides >= low) & (sides <= high)
+    assert inside.sum() == small.pictures
+    assert small.accuracy == pytest.approx((targets == said)[inside].mean())
+    assert small.macro_f1 == pytest.approx(
+        metrics.f1_score(targets[inside], said[inside], average="macro", zero_division=0)
+    )
+    assert large.accuracy == 1
+    told = report.to_dict()["sizes"][small.name]
+    assert set(told) == {"pictures", "accuracy", "macro_f1"}
+
+
+@pytest.mark.parametrize(("sides", "names"), [
+    ([50] * 6, []),
+    ([], []),
+    ([32] * 5 + [64], ["32 px", "64 px"]),
+    ([32] + [64] * 5, ["32 px", "64 px"]),
+    ([10, 20, 30, 40, 50, 60], ["10–20 px", "30 px", "40 px", "50–60 px"]),
+])  # fmt: skip
+def test_groups_of_sizes(sides: list[int], names: list[str]) -> None:
+    report = classification_report(
+        np.array([0, 1] * 3), np.eye(2, dtype=np.float32)[[0, 1] * 3], ("a", "b"), sides=sides
+    )
+    assert [part.name for part in report.sizes] == names
+
+
+def test_splits_are_judged_apart_where_there_are_several(tmp_path: Path) -> None:
+    for name in ("train/cat/1.png", "test/cat/22.png", "test/dog/333.png"):
+        _draw(tmp_path / name)
+    whole = dataset.read(tmp_path)
+    report = evaluate(_classifier(), whole)
+    assert {part.name: part.pictures for part in report.splits} == {"train": 1, "test": 2}
+    alone = evaluate(_classifier(), whole.where(split=["test"]))
+    assert alone.splits == ()
+    (test,) = (part for part in report.splits if part.name == "test")
+    assert test.accuracy == alone.accuracy

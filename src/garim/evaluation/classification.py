@@ -1,4 +1,4 @@
-"""How good is a classifier? The field's figures, from scikit-learn and torchmetrics."""
+"""How good is a classifier? The field's figures, from scikit-learn where it has them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
+import polars as pl
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from garim.errors import DatasetError, Failure
-
-CALIBRATION_BINS = 15
-"""Bins of the expected calibration error, as in Guo et al. 2017."""
+from garim.evaluation.breakdown import Part, by_size, by_split
+from garim.evaluation.intervals import Intervals, intervals
+from garim.models.calibration import Bin, calibration_error, reliability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +41,14 @@ class ClassificationReport:
     """Plain mean over classes that have pictures or predictions: precision, recall, f1."""
     weighted: dict[str, float]
     """Mean weighted by support: precision, recall, f1."""
-    ece: float
-    """Expected calibration error, 0 to 1."""
+    reliability: tuple[Bin, ...]
+    """Certainty against accuracy, in equal spans of the highest score."""
+    intervals: Intervals
+    """Of accuracy, macro F1, and F1 per class."""
+    sizes: tuple[Part, ...] = ()
+    """Figures by the short side of the original picture; none if all are of one size."""
+    splits: tuple[Part, ...] = ()
+    """Figures by split, where there are several."""
     mistakes: tuple[Mistake, ...] = ()
     """Wrongly classified pictures, the most certain first."""
     failures: tuple[Failure, ...] = field(default=())
@@ -57,6 +62,11 @@ class ClassificationReport:
     def accuracy(self) -> float:
         """Share of pictures classified rightly, 0 to 1."""
         return float(np.trace(self.matrix) / max(1, self.pictures))
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error, 0 to 1."""
+        return calibration_error(self.reliability)
 
     @property
     def majority_baseline(self) -> float:
@@ -75,9 +85,26 @@ class ClassificationReport:
             "macro": _rounded(self.macro),
             "weighted": _rounded(self.weighted),
             "per_class": {name: _rounded(row) for name, row in self.per_class.items()},
+            "intervals": self.intervals.to_dict(),
+            "sizes": {part.name: part.to_dict() for part in self.sizes},
+            "splits": {part.name: part.to_dict() for part in self.splits},
+            "reliability": [one.to_dict() for one in self.reliability],
             "confusion_matrix": self.matrix.tolist(),
             "failed": [failure.to_dict() for failure in self.failures],
         }
+
+    def table(self) -> pl.DataFrame:
+        """Give a line per class, and their macro and weighted averages."""
+        lines: list[dict[str, Any]] = [{"class": n, **row} for n, row in self.per_class.items()]
+        for name, average in (("macro average", self.macro), ("weighted average", self.weighted)):
+            lines.append({"class": name, **average, "support": self.pictures})
+        return pl.DataFrame(lines)
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        low, high = self.intervals.accuracy
+        head = f"accuracy {self.accuracy:.4f} ({low:.3f} to {high:.3f}), {self.pictures} pictures"
+        return f"<p>{head}</p>{self.table()._repr_html_()}"
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:
@@ -90,6 +117,8 @@ def classification_report(
     classes: Sequence[str],
     names: Sequence[str] = (),
     failures: Sequence[Failure] = (),
+    sides: Sequence[int] = (),
+    splits: Sequence[str | None] = (),
 ) -> ClassificationReport:
     """Judge class scores.
 
@@ -99,6 +128,8 @@ def classification_report(
         classes: class names.
         names: the pictures' names, for the list of mistakes.
         failures: pictures that were left out.
+        sides: short sides of the original pictures in pixels, for the figures by size.
+        splits: the pictures' splits, for the figures by split.
 
     Raises:
         DatasetError: no pictures to judge.
@@ -119,7 +150,10 @@ def classification_report(
         per_class=per_class,
         macro=_average(targets, predicted, "macro"),
         weighted=_average(targets, predicted, "weighted"),
-        ece=_calibration_error(targets, scores),
+        reliability=reliability(targets, scores),
+        intervals=intervals(targets, predicted, classes),
+        sizes=by_size(targets, predicted, sides),
+        splits=by_split(targets, predicted, splits),
         mistakes=_mistakes(targets, scores, classes, names),
         failures=tuple(failures),
     )
@@ -132,15 +166,6 @@ def _average(
         targets, predicted, average=average, zero_division=0
     )
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-
-
-def _calibration_error(targets: NDArray[np.int64], scores: NDArray[np.float32]) -> float:
-    if scores.shape[1] < 2:
-        return 0.0
-    error = multiclass_calibration_error(
-        torch.from_numpy(scores), torch.from_numpy(targets), scores.shape[1], CALIBRATION_BINS
-    )
-    return float(error)
 
 
 def _mistakes(

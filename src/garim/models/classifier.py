@@ -31,7 +31,7 @@ LOCALIZER = "localizer.safetensors"
 """File of the localizer in a classifier's folder, where there is one."""
 
 Scores = NDArray[np.float32]
-"""Class probabilities, shape ``(n, classes)``; each row sums to 1."""
+"""Class probabilities at the model's temperature, shape ``(n, classes)``; each row sums to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,8 @@ class Card:
     """Subtracted per channel (RGB) from values 0 to 1."""
     std: tuple[float, float, float]
     """Divided by, per channel, after that."""
+    temperature: float = 1.0
+    """The logits are divided by it before they become probabilities (Guo et al. 2017)."""
     weights_licence: str = "unknown"
     """Licence of the starting weights."""
     dataset: str = ""
@@ -72,7 +74,7 @@ def normalised(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     return values.sub_(centre).div_(torch.tensor(std, device=batch.device)).permute(0, 3, 1, 2)
 
 
-class _Scoring(nn.Module):
+class Scoring(nn.Module):
     """Pictures, uint8 ``(n, size, size, 3)``, to class probabilities ``(n, classes)``."""
 
     def __init__(self, network: nn.Module, card: Card) -> None:
@@ -80,8 +82,10 @@ class _Scoring(nn.Module):
         self.network, self.card = network, card
 
     def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
+        """Normalise, run the network, and apply the temperature."""
         inputs = normalised(batch, self.card.mean, self.card.std)
-        return (self.network(inputs).float().softmax(dim=1),)
+        logits = self.network(inputs).float()
+        return ((logits / self.card.temperature).softmax(dim=1),)
 
 
 class _Seeing(nn.Module):
@@ -158,7 +162,7 @@ class Classifier:
 
     @cached_property
     def _scoring(self) -> Prepared:
-        return Prepared(_Scoring(self.network, self.card), self.runtime)
+        return Prepared(Scoring(self.network, self.card), self.runtime)
 
     @cached_property
     def _seeing(self) -> Prepared:
@@ -233,6 +237,7 @@ def read_card(source: Path) -> Card:
             size=int(given["input_size"][-1]),
             mean=folder.triple(given["mean"]),
             std=folder.triple(given["std"]),
+            temperature=_temperature(ours.get("temperature", 1.0)),
             weights_licence=ours.get("weights_licence", "unknown"),
             dataset=ours.get("dataset", ""),
             trained=ours.get("trained") or {},
@@ -243,6 +248,13 @@ def read_card(source: Path) -> Card:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim classifier: {error!r}") from error
+
+
+def _temperature(value: Any) -> float:
+    temperature = float(value)
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"the temperature must be above 0, not {temperature}")
+    return temperature
 
 
 def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
@@ -270,6 +282,7 @@ def _to_config(card: Card, network: nn.Module) -> dict[str, Any]:
             "version": folder.VERSION,
             "task": "classify",
             "classes": list(card.classes),
+            "temperature": card.temperature,
             "weights_licence": card.weights_licence,
             "dataset": card.dataset,
             "trained": card.trained,

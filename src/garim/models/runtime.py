@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -176,9 +176,8 @@ def _onnx(module: nn.Module, batch: Pixels) -> Compile:
     options.intra_op_num_threads = default_workers()
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
-        session = onnxruntime.InferenceSession(
-            _exported(module, batch, Path(folder)), options, providers=["CPUExecutionProvider"]
-        )
+        path = to_onnx(module, batch, Path(folder, "network.onnx"))
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def run(pixels: Pixels) -> Outputs:
         return tuple(np.asarray(one, np.float32) for one in session.run(None, {"pictures": pixels}))
@@ -194,7 +193,7 @@ def _openvino(module: nn.Module, batch: Pixels) -> Compile:
 
     core = openvino.Core()
     with tempfile.TemporaryDirectory() as folder:
-        model = core.read_model(_exported(module, batch, Path(folder)))
+        model = core.read_model(to_onnx(module, batch, Path(folder, "network.onnx")))
     return lambda half: OpenVINO(core, model, batch.shape, half)
 
 
@@ -230,18 +229,35 @@ class OpenVINO:
         return tuple(np.array(one, np.float32) for one in results.values())  # copies: reused
 
 
-def _exported(module: nn.Module, batch: Pixels, folder: Path) -> Path:
-    """Write a module as ONNX, for any number of pictures."""
-    path = folder / "network.onnx"
+def to_onnx(
+    module: nn.Module,
+    batch: Pixels,
+    path: Path,
+    outputs: Sequence[str] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a module as ONNX, for any number of pictures.
+
+    Args:
+        module: maps uint8 pictures ``(n, height, width, 3)`` to a tuple of tensors ``(n, …)``.
+        batch: pictures of the shape that it will be given.
+        path: file to write.
+        outputs: names of the outputs; the input is named ``pictures``.
+        notes: kept in the file's ``metadata_props``.
+    """
     two = torch.from_numpy(np.repeat(batch[:1], 2, axis=0))  # 1 would be taken for a constant
     sides = ({0: torch.export.Dim("n", min=1, max=65_536)},)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the exporter, about its own future
         # optimize: the runtimes do that themselves, and faster
-        torch.onnx.export(
-            module, (two,), path, input_names=["pictures"], dynamic_shapes=sides,
+        program = torch.onnx.export(
+            module, (two,), input_names=["pictures"], output_names=outputs, dynamic_shapes=sides,
             dynamo=True, external_data=False, verbose=False, optimize=False,
         )  # fmt: skip
+    if program is None:
+        raise RuntimeError("the exporter gave no network")
+    program.model.metadata_props.update(notes or {})
+    program.save(path)
     return path
 
 
