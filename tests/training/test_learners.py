@@ -135,7 +135,7 @@ def test_workers_decode_what_is_too_much_for_memory(tmp_path, monkeypatch) -> No
         loader = _loader(pictured, replace(chosen, batch=4), True)
         assert bool(loader.num_workers) == (memory == 0)
         loader.sampler.epoch = 2
-        wholes.append([inputs for inputs, _ in loader])
+        wholes.append([inputs for inputs, _, _ in loader])
     assert all(torch.equal(a, b) for a, b in zip(*wholes, strict=True))
 
 

@@ -17,7 +17,7 @@ from drawn_classes import draw, settings
 from garim.dataset import Dataset
 from garim.errors import ModelError
 from garim.training import callbacks, train
-from garim.training.train import UNFINISHED
+from garim.training.run_folder import UNFINISHED
 
 
 @pytest.fixture
@@ -64,13 +64,25 @@ def finished(out: Path) -> bool:
     )
 
 
+HARD_TO_RESUME = {
+    "plain": {},
+    "remembers": {"noise": "elr"},  # a loss with a state of its own
+    "draws": {"imbalance": "balanced-sampling"},
+    "weighs": {"imbalance": "effective-number", "noise": "gce"},
+    "drops": {"dropout": 0.5},  # random numbers inside the network
+}
+
+
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_a_continued_training_ends_as_an_unbroken_one(epoch: int, drawn, tmp_path) -> None:
+@pytest.mark.parametrize("chosen", HARD_TO_RESUME.values(), ids=HARD_TO_RESUME)
+def test_a_continued_training_ends_as_an_unbroken_one(
+    chosen: dict[str, object], epoch: int, drawn, tmp_path
+) -> None:
     out = tmp_path / "model"
-    interrupted(drawn, out, epoch, epochs=6)
-    made = train(drawn, settings(epochs=6), out)
+    interrupted(drawn, out, epoch, epochs=6, **chosen)
+    made = train(drawn, settings(epochs=6, **chosen), out)
     assert finished(out)
-    unbroken = train(drawn, settings(epochs=6), tmp_path / "unbroken")
+    unbroken = train(drawn, settings(epochs=6, **chosen), tmp_path / "unbroken")
     assert same(made.classifier.network, unbroken.classifier.network)
     curves = [(f / "curves" / "metrics.csv").read_text() for f in (out, tmp_path / "unbroken")]
     assert curves[0] == curves[1]
@@ -78,10 +90,11 @@ def test_a_continued_training_ends_as_an_unbroken_one(epoch: int, drawn, tmp_pat
 
 def test_folds_go_on_too(drawn, tmp_path) -> None:
     out = tmp_path / "model"
-    interrupted(drawn, out, epoch=2, fit=3, epochs=3, folds=3)
-    made = train(drawn, settings(epochs=3, folds=3), out)
+    chosen = {"epochs": 3, "folds": 3, "noise": "elr", "dropout": 0.2}
+    interrupted(drawn, out, epoch=2, fit=3, **chosen)
+    made = train(drawn, settings(**chosen), out)
     assert finished(out)
-    unbroken = train(drawn, settings(epochs=3, folds=3))
+    unbroken = train(drawn, settings(**chosen))
     for one, two in zip(made.classifier.folds, unbroken.classifier.folds, strict=True):
         assert same(one.network, two.network)
     assert same(made.classifier.network, unbroken.classifier.network)

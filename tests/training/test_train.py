@@ -3,10 +3,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from drawn_classes import TINY, draw, settings, weights
 from PIL import Image
+from safetensors.torch import load_file
 
 from garim import dataset
 from garim.dataset import Dataset
@@ -14,7 +16,7 @@ from garim.errors import DatasetError, ModelError
 from garim.evaluation import evaluate
 from garim.models.classifier import load
 from garim.training import Trained, loop, train
-from garim.training.train import UNFINISHED
+from garim.training.run_folder import UNFINISHED
 
 
 @pytest.fixture
@@ -181,3 +183,35 @@ def test_only_the_first_epochs_of_a_flattened_head(drawn, tmp_path: Path) -> Non
                       head="flatten-mlp", hidden=8, epochs=2)  # fmt: skip
     made = train(drawn, chosen, tmp_path / "model")
     assert load(tmp_path / "model").digest() == made.classifier.digest()
+
+
+def test_a_grey_model_keeps_seeing_grey(drawn, tmp_path) -> None:
+    made = train(drawn, settings(epochs=1, grey=True), tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert (again.card.architecture, again.card.options) == ("grey", {"of": "small_cnn"})
+    red = np.zeros((1, 32, 32, 3), dtype=np.uint8)
+    red[..., 0] = 200
+    grey = np.full_like(red, round(0.299 * 200))
+    assert again.scores(red) == pytest.approx(again.scores(grey), abs=0.02)
+    assert again.digest() == made.classifier.digest()
+
+
+@pytest.mark.parametrize("way", ["pictures", "features"])
+@pytest.mark.parametrize("chosen", [{"noise": "elr"}, {"imbalance": "balanced-sampling"}])
+def test_remedies_work_in_both_ways_and_in_folds(chosen, way, drawn, tmp_path) -> None:
+    if way == "features":
+        path = weights(tmp_path / "w.safetensors")
+        chosen = {**chosen, "backbone": TINY, "weights": path, "copies": 1}
+    card = train(drawn, settings(**chosen, folds=2, epochs=2)).classifier.card
+    assert card.folds == 2
+    assert card.trained["imbalance"] == chosen.get("imbalance", "plain")
+
+
+def test_batch_norm_keeps_the_statistics_it_came_with(drawn, tmp_path) -> None:
+    path = weights(tmp_path / "w.safetensors")
+    before = load_file(path)
+    made = train(drawn, settings(backbone=TINY, weights=path, tune="all", epochs=1))
+    after = made.classifier.network.state_dict()
+    means = [name for name in before if name.endswith("running_mean")]
+    assert means and all(torch.equal(before[name], after[name]) for name in means)
+    assert not torch.equal(before["conv_stem.weight"], after["conv_stem.weight"])

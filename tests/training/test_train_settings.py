@@ -1,9 +1,12 @@
 from dataclasses import asdict
 
 import pytest
+import torch
 
 from garim.errors import ModelError, SettingsError
-from garim.training.settings import PRECISIONS, PRESETS, TrainSettings, resolve
+from garim.training.presets import PRESETS
+from garim.training.reasons import reasons
+from garim.training.settings import PRECISIONS, TrainSettings, resolve
 
 
 def test_the_documents_preset_is_the_documents() -> None:
@@ -31,7 +34,7 @@ def test_what_is_set_goes_before_the_preset() -> None:
 
 
 WRONG = {
-    "preset": ("vgg19", "no preset 'vgg19'; known: vgg16-document"),
+    "preset": ("vgg19", "no preset 'vgg19'; known: vgg16-document, clothing-document"),
     "augment": ("heavy", "no augmentation 'heavy'; known: none, light, document"),
     "precision": ("8-bit", "no precision '8-bit'"),
     "network_options": (("width", "=8"), "option 'width' must be name=value"),
@@ -48,6 +51,12 @@ WRONG = {
     "folds": (1, "folds must be 0 or at least 2"),
     "learning_rate": (float("nan"), "learning_rate must be above 0"),
     "std": (0.0, "std must be above 0"),
+    "imbalance": ("heavy", "no remedy 'heavy' for imbalance; known: plain, weighted"),
+    "noise": ("loud", "no remedy 'loud' for noise; known: none, gce, elr"),
+    "effective_beta": (1.5, "effective_beta must be from 0 to 1"),
+    "focal_gamma": (float("nan"), "focal_gamma must be at least 0"),
+    "gce_q": (-0.1, "gce_q must be from 0 to 1"),
+    "elr_strength": (-1.0, "elr_strength must be at least 0"),
 }
 
 
@@ -126,3 +135,46 @@ def test_presets_are_settings_and_precisions_are_lightnings() -> None:
         assert chosen.keys() <= asdict(TrainSettings()).keys()
     assert {"32-true", "bf16-mixed", "16-mixed"} <= set(PRECISIONS)
     L.Trainer(precision="bf16-mixed", accelerator="cpu", logger=False, barebones=True)
+
+
+def test_the_clothing_documents_preset_is_the_documents() -> None:
+    recipe = resolve(TrainSettings(preset="clothing-document"))
+    assert (recipe.backbone, recipe.weights, recipe.tune) == ("small_cnn", "none", "all")
+    assert (recipe.size, recipe.grey, recipe.epochs, recipe.patience) == (32, True, 200, 0)
+    assert round(0.8 * 29_688 / recipe.batch) == 186  # the steps that the document's log shows
+    colour = resolve(TrainSettings(preset="clothing-document", grey=False, epochs=3))
+    assert (colour.grey, colour.epochs, colour.size) == (False, 3, 32)
+
+
+def test_two_losses_at_once() -> None:
+    with pytest.raises(SettingsError, match="focal and gce are both losses; choose one"):
+        resolve(TrainSettings(imbalance="focal", noise="gce"))
+    resolve(TrainSettings(imbalance="weighted", noise="gce"))
+
+
+def test_grey_is_a_setting_and_weighs_channels_alike() -> None:
+    with pytest.raises(SettingsError, match="use --grey and name its --backbone"):
+        resolve(TrainSettings(backbone="grey"))
+    recipe = resolve(TrainSettings(grey=True))
+    assert recipe.mean == pytest.approx((sum((0.485, 0.456, 0.406)) / 3,) * 3)
+    assert len(set(recipe.std)) == 1
+
+
+def test_copies_are_chosen_by_the_size_of_the_data_and_the_device(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    chosen = [resolve(TrainSettings(), n).copies for n in (0, 100, 5000, 8000, 100_000)]
+    assert chosen == [4, 4, 4, 2, 1]
+    assert resolve(TrainSettings(copies=3), 100_000).copies == 3
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve(TrainSettings(), 100_000).copies == 4
+
+
+def test_what_was_chosen_is_told_with_its_reason() -> None:
+    told = " ".join(reasons(TrainSettings(), resolve(TrainSettings(), 900), 900))
+    assert "mobilenetv2_100" in told and "frozen backbone" in told and "4 augmented copies" in told
+    given = TrainSettings(backbone="small_cnn", size=32)
+    assert reasons(given, resolve(given), 900) == (
+        "everything is trained: there are no starting weights",
+    )
+    preset = TrainSettings(preset="clothing-document")
+    assert reasons(preset, resolve(preset), 900) == ()

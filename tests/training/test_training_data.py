@@ -85,10 +85,11 @@ def test_batches_are_the_single_pictures(tmp_path) -> None:
     good, _ = collect(draw(tmp_path, each=2), ("blue", "green", "red"))
     whole = SquarePictures(good, 16, AUGMENTATIONS["light"], 4, seed=1)
     numbers = [6 * 9 + 4, 6 * 9 + 1]  # pictures 4 and 1 in epoch 9: copy 1
-    inputs, targets = whole.__getitems__(numbers)
+    inputs, targets, index = whole.__getitems__(numbers)
     assert inputs.shape == (2, 16, 16, 3)
     for row, number in enumerate(numbers):
-        picture, target = whole[number]
+        picture, target, place = whole[number]
+        assert place == index[row] == number % 6
         assert (picture == inputs[row]).all()
         assert (picture.numpy() == whole.picture(number % 6, 1)).all()
         assert target == targets[row] == good.targets[number % 6]

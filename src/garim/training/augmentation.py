@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from garim.augmentation.moves import Move, warped
 from garim.pictures import Pixels
 
 Augmentation = Callable[[Pixels, np.random.Generator], Pixels]
@@ -61,14 +62,5 @@ def _warp(
 ) -> Pixels:
     """Turn by degrees, move by shares of the sides, enlarge by factors; edges are continued."""
     height, width = picture.shape[:2]
-    to_centre = np.array([[1, 0, -width / 2 + 0.5], [0, 1, -height / 2 + 0.5], [0, 0, 1]])
-    turn, (sine, cosine) = np.eye(3), (np.sin(np.radians(angle)), np.cos(np.radians(angle)))
-    turn[:2, :2] = [[cosine, -sine], [sine, cosine]]
-    stretch = np.diag([-zoom[0] if flip else zoom[0], zoom[1], 1.0])
-    back = np.linalg.inv(to_centre)
-    back[:2, 2] += [shift[0] * width, shift[1] * height]
-    matrix = (back @ turn @ stretch @ to_centre)[:2]
-    warped = cv2.warpAffine(
-        picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return warped.astype(np.uint8)
+    move = Move(angle=angle, shift=shift, zoom=zoom, flip=flip)
+    return warped(picture, move.matrix(width, height))

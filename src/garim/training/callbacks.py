@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor, nn
 
@@ -99,8 +101,9 @@ class Progress(L.Callback):
         self.sampler.epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Move the bar on."""
-        self._step(1)
+        """Move the bar on, and show how good the model is now."""
+        now = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._step(1, ", ".join(f"{name} {value:.3f}" for name, value in now.items()))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Close the bar."""
@@ -113,6 +116,20 @@ class Progress(L.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from an interrupted training."""
         self.sampler.epoch = state_dict["epoch"]
+
+
+class Replay(L.Callback):
+    """Let what is random in a step, such as dropout, depend on the seed and the step only."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Start this step's random numbers."""
+        place = [self.seed, trainer.current_epoch, batch_idx, trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
 
 class Curves(L.Callback):

@@ -128,11 +128,16 @@ class Order(Sampler[int]):
     Args:
         count: pictures.
         seed: None for no shuffling.
+        chances: of each picture to be drawn, shape ``(count,)``: as many are then drawn with
+            replacement. None takes each once.
     """
 
-    def __init__(self, count: int, seed: int | None) -> None:
+    def __init__(
+        self, count: int, seed: int | None, chances: NDArray[np.float64] | None = None
+    ) -> None:
         self.count = count
         self.seed = seed
+        self.chances = chances
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -141,12 +146,19 @@ class Order(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         numbers = np.arange(self.count)
         if self.seed is not None:
-            numbers = np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+            rng = np.random.default_rng([self.seed, self.epoch])
+            if self.chances is None:
+                numbers = rng.permutation(self.count)
+            else:
+                numbers = rng.choice(self.count, self.count, p=self.chances)
         return iter((self.epoch * self.count + numbers).tolist())
 
 
-class Batched(TorchDataset[tuple[Tensor, Tensor]]):
-    """Inputs with several copies per picture, one of which is seen per epoch, by whole batches."""
+class Batched(TorchDataset[tuple[Tensor, Tensor, Tensor]]):
+    """Inputs with several copies per picture, one of which is seen per epoch, by whole batches.
+
+    A batch is inputs, class numbers, and the pictures' own numbers.
+    """
 
     def __init__(self, targets: NDArray[np.int64], copies: int) -> None:
         self.targets = torch.from_numpy(targets)
@@ -159,15 +171,16 @@ class Batched(TorchDataset[tuple[Tensor, Tensor]]):
         """Give one copy of a picture."""
         raise NotImplementedError
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        epoch, index = divmod(number, len(self))
-        return self.inputs(index, epoch % self.copies), self.targets[index]
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        inputs, targets, index = self.__getitems__([number])
+        return inputs[0], targets[0], index[0]
 
-    def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
         """Give a batch; ``numbers`` are those of ``Order``."""
         pairs = [divmod(number, len(self)) for number in numbers]
         inputs = torch.stack([self.inputs(i, epoch % self.copies) for epoch, i in pairs])
-        return inputs, self.targets[[i for _, i in pairs]]
+        index = torch.tensor([i for _, i in pairs])
+        return inputs, self.targets[index], index
 
 
 class FeatureCopies(Batched):

@@ -17,19 +17,23 @@ import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from garim import files
 from garim.errors import ModelError
 from garim.models.classifier import normalised
 from garim.models.networks import create, frozen_part, trained_part
-from garim.models.weights import load_file_state, load_into, load_pretrained
+from garim.models.weights import load_starting
 from garim.streaming import chunks, default_workers, stream, track
 from garim.training.augmentation import AUGMENTATIONS
 from garim.training.data import Batched, Examples, FeatureCopies, Order, SquarePictures
 from garim.training.loop import Fitted, fit
-from garim.training.settings import Recipe, TrainSettings, weights_file
+from garim.training.losses import IMBALANCE, classification, even_chances
+from garim.training.settings import Recipe, TrainSettings
 
-_NON_COMMERCIAL = ("nc", "noncommercial", "research")
+Features = dict[str, Tensor]
+"""Features of each picture's copies, ``(copies, …)``, by its digest and how they are computed."""
 
 
 class Learner(Protocol):
@@ -40,8 +44,8 @@ class Learner(Protocol):
     def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
         """Train on examples, keeping the best weights by validation (or the last without)."""
 
-    def predict(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the class numbers of pictures, shape ``(n,)``."""
+    def scores(self, examples: Examples) -> NDArray[np.float32]:
+        """Give the class probabilities of pictures, shape ``(n, classes)``."""
 
     def fresh(self, number: int, epochs: int) -> Learner:
         """Give a learner that starts from the same weights, for a fold."""
@@ -55,23 +59,14 @@ def build(
     Raises:
         ModelError: unknown network, no weights to be had, or a licence that was not accepted.
     """
-    network = _network(recipe, len(classes))
+    name, options = architecture(recipe)
+    network = create(name, len(classes), {"drop_rate": recipe.dropout, **options})
     if recipe.weights != "none" and recipe.head == "linear":
         _calm_head(network)
-    path = weights_file(recipe.weights)
-    licence = recipe.weights_licence
-    if path is not None:
-        load_into(network, load_file_state(path), str(path))
-    elif recipe.weights == "pretrained":
-        licence = load_pretrained(network, recipe.backbone)
-    else:
-        licence = "none"
     accepted = settings is not None and settings.accept_non_commercial
-    if _forbids_trade(licence) and not accepted:
-        raise ModelError(
-            f"the weights' licence is {licence!r}, which forbids commercial use; "
-            "--accept-non-commercial uses them all the same"
-        )
+    licence = load_starting(
+        network, recipe.backbone, recipe.weights, recipe.weights_licence, accepted
+    )
     _freeze(network, recipe.tune)
     return network, licence
 
@@ -89,22 +84,19 @@ def _calm_head(network: nn.Module) -> None:
             nn.init.zeros_(last[-1].bias)
 
 
-def _forbids_trade(licence: str) -> bool:
-    words = licence.lower().replace("_", "-").split("-")
-    return any(mark in words for mark in _NON_COMMERCIAL) or "non-commercial" in licence.lower()
-
-
-def _network(recipe: Recipe, classes: int) -> nn.Module:
-    if recipe.head == "linear":
-        return create(recipe.backbone, classes, {"drop_rate": recipe.dropout, **recipe.options})
-    options = {
-        "backbone": recipe.backbone,
-        "input_size": recipe.size,
-        "hidden": recipe.hidden,
-        "drop_rate": recipe.dropout,
-        **({"backbone_options": recipe.options} if recipe.options else {}),
-    }
-    return create("flatten_mlp", classes, options)
+def architecture(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """Name a recipe's network and its options, as its folder notes them."""
+    name, options = recipe.backbone, recipe.options
+    if recipe.head == "flatten-mlp":
+        inner = {"backbone_options": options} if options else {}
+        name, options = "flatten_mlp", {
+            "backbone": recipe.backbone,
+            "input_size": recipe.size,
+            "hidden": recipe.hidden,
+            "drop_rate": recipe.dropout,
+            **inner,
+        }  # fmt: skip
+    return ("grey", {"of": name, **options}) if recipe.grey else (name, options)
 
 
 def _freeze(network: nn.Module, tune: str) -> None:
@@ -131,15 +123,21 @@ def _last_stage(network: nn.Module) -> set[int]:
     return {id(named[name]) for name, group in groups.items() if group in last}
 
 
-def learner(network: nn.Module, recipe: Recipe, folder: Path) -> Learner:
-    """Choose the way that is fastest for a recipe."""
+def learner(
+    network: nn.Module, recipe: Recipe, folder: Path, known: Features | None = None
+) -> Learner:
+    """Choose the way that is fastest for a recipe; ``known`` are features computed before."""
     if recipe.caches_features:
-        return OnFeatures(network, recipe, folder)
+        return OnFeatures(network, recipe, folder, known)
     return OnPictures(network, recipe, folder)
 
 
 class _Body(nn.Module):
-    """A network on raw pictures; frozen layers stay in evaluation mode."""
+    """A network on raw pictures; frozen layers stay in evaluation mode.
+
+    So does the batch norm of starting weights: its statistics come from many more pictures, and
+    where they were folded into the weights before, those of a batch would spoil the network.
+    """
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
@@ -153,9 +151,9 @@ class _Body(nn.Module):
         if self.head is not None:
             self.network.eval()
             self.head.train(mode)
-        elif self.recipe.tune == "last":
+        elif self.recipe.weights != "none":
             for module in self.network.modules():
-                if module.state_dict() and not any(p.requires_grad for p in module.parameters()):
+                if isinstance(module, _BatchNorm):
                     module.eval()
         return self
 
@@ -187,18 +185,20 @@ class OnPictures:
         copies = recipe.copies if recipe.tune == "head" else recipe.epochs
         pictures = SquarePictures(examples, recipe.size, augment, copies, recipe.seed)
         held = None if validation is None or not len(validation) else self._plain(validation)
+        objective = classification(recipe, examples.targets, _classes(self.network))
+        loader = _loader(pictures, recipe, True)
         model = _Body(self.network, recipe)
-        return fit(model, _loader(pictures, recipe, True), held, recipe, self.folder)
+        return fit(model, loader, held, recipe, self.folder, objective, seed=recipe.seed)
 
     def _plain(self, examples: Examples) -> DataLoader[Any]:
         pictures = SquarePictures(examples, self.recipe.size, AUGMENTATIONS["none"], 1, 0)
         return _loader(pictures, self.recipe, False)
 
-    def predict(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the class numbers of pictures."""
+    def scores(self, examples: Examples) -> NDArray[np.float32]:
+        """Give the class probabilities of pictures."""
         model = _Body(self.network, self.recipe).eval()
         with torch.inference_mode():
-            parts = [model(batch).argmax(1) for batch, _ in self._plain(examples)]
+            parts = [model(batch).softmax(1) for batch, _, _ in self._plain(examples)]
         return np.asarray(torch.cat(parts).numpy())
 
     def fresh(self, number: int, epochs: int) -> OnPictures:
@@ -210,14 +210,17 @@ class OnPictures:
 
 
 class OnFeatures:
-    """Train the head on features that the frozen backbone computed once per copy."""
+    """Train the head on features that the frozen backbone computed once per copy.
+
+    Args:
+        network: head and frozen backbone.
+        recipe: how it is trained.
+        folder: for its curves and checkpoints.
+        known: features computed before, by this learner or others; new ones are added.
+    """
 
     def __init__(
-        self,
-        network: nn.Module,
-        recipe: Recipe,
-        folder: Path,
-        known: dict[str, Tensor] | None = None,
+        self, network: nn.Module, recipe: Recipe, folder: Path, known: Features | None = None
     ) -> None:
         self.network = network
         self.recipe = recipe
@@ -233,11 +236,14 @@ class OnFeatures:
         if validation is not None and len(validation):
             plain = FeatureCopies(self.features(validation, "none", 1), validation.targets)
             held = _loader(plain, self.recipe, False)
-        return fit(trained_part(self.network), loader, held, self.recipe, self.folder)
+        recipe, head = self.recipe, trained_part(self.network)
+        objective = classification(recipe, examples.targets, _classes(self.network))
+        return fit(head, loader, held, recipe, self.folder, objective, seed=recipe.seed)
 
     def features(self, examples: Examples, augment: str, copies: int) -> list[Tensor]:
         """Give each picture's features ``(copies, …)``; those computed before are not again."""
-        wanted = [f"{digest}:{augment}:{copies}" for digest in examples.digests]
+        way = files.digest_of([self.recipe.features(augment), copies])
+        wanted = [f"{digest}:{way}" for digest in examples.digests]
         new = [i for i, name in enumerate(wanted) if name not in self._known]
         pictures = SquarePictures(
             examples.pick(np.isin(np.arange(len(examples)), new)),
@@ -264,12 +270,12 @@ class OnFeatures:
         self.network.cpu()
         return result
 
-    def predict(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the class numbers of pictures."""
+    def scores(self, examples: Examples) -> NDArray[np.float32]:
+        """Give the class probabilities of pictures."""
         features = torch.stack([one[0] for one in self.features(examples, "none", 1)])
         with torch.inference_mode():
             scores = trained_part(self.network).eval()(features)
-        return np.asarray(scores.argmax(1).numpy())
+        return np.asarray(scores.softmax(1).numpy())
 
     def fresh(self, number: int, epochs: int) -> OnFeatures:
         """Give a learner for a fold; it shares the features."""
@@ -280,12 +286,18 @@ class OnFeatures:
         return OnFeatures(network, recipe, self.folder / "folds" / str(number), self._known)
 
 
+def _classes(network: nn.Module) -> int:
+    return int(network.num_classes)  # type: ignore[arg-type]  # timm's contract
+
+
 def _loader(pictures: Batched, recipe: Recipe, shuffle: bool) -> DataLoader[Any]:
     decodes = isinstance(pictures, SquarePictures) and not pictures.in_memory
+    evenly = shuffle and IMBALANCE[recipe.imbalance].draws_evenly
+    chances = even_chances(pictures.targets.numpy()) if evenly else None
     return DataLoader(
         pictures,
         batch_size=recipe.batch,
-        sampler=Order(len(pictures), recipe.seed if shuffle else None),
+        sampler=Order(len(pictures), recipe.seed if shuffle else None, chances),
         # Batch norm cannot learn from a batch of one picture.
         drop_last=shuffle and len(pictures) > 1 and len(pictures) % recipe.batch == 1,
         num_workers=default_workers() if decodes else 0,

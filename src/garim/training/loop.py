@@ -17,11 +17,13 @@ from typing import Any, Protocol, cast
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from garim.errors import ModelError
-from garim.training.callbacks import Best, Curves, Progress, Resume, trained_state
+from garim.training.callbacks import Best, Curves, Progress, Replay, Resume, trained_state
+from garim.training.losses import Classification
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -75,42 +77,34 @@ class Objective(Protocol):
         """Give the figures of a validation batch, scalars; ``loss`` chooses the best epoch."""
 
 
-class Classification:
-    """Cross-entropy and accuracy of class scores ``(n, classes)``."""
-
-    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Give the cross-entropy."""
-        inputs, targets = batch
-        return nn.functional.cross_entropy(model(inputs), targets)
-
-    def figures(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Give the cross-entropy and the share of right classes."""
-        inputs, targets = batch
-        scores = model(inputs).float()
-        right = (scores.argmax(dim=1) == targets).float().mean()
-        return {"loss": nn.functional.cross_entropy(scores, targets), "accuracy": right}
-
-
 class Learning(L.LightningModule):
-    """An objective, AdamW with a one-cycle schedule.
+    """An objective, AdamW with a one-cycle schedule; or Adam at a constant rate.
 
     Args:
         model: trained where its parameters require gradients.
-        objective: loss and figures of a batch; the second part of a batch is its targets.
+        objective: loss and figures of a batch; the second part of a batch is its targets. What it
+            remembers is kept in the checkpoints if it is a module.
         schedule: learning rate and decay.
         total_steps: optimizer steps of the whole training.
+        constant: Adam at a constant rate, as older papers train.
     """
 
     strict_loading = False  # checkpoints leave out what is frozen
 
     def __init__(
-        self, model: nn.Module, objective: Objective, schedule: Schedule, total_steps: int
+        self,
+        model: nn.Module,
+        objective: Objective,
+        schedule: Schedule,
+        total_steps: int,
+        constant: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.objective = objective
         self.schedule = schedule
         self.total_steps = total_steps
+        self.constant = constant
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         """Give the loss of one batch."""
@@ -124,9 +118,11 @@ class Learning(L.LightningModule):
             self.log(f"val_{name}", value, batch_size=len(batch[1]))
 
     def configure_optimizers(self) -> Any:
-        """Give AdamW and its one-cycle schedule (Smith 2018)."""
+        """Give AdamW and its one-cycle schedule (Smith 2018), or Adam (Kingma & Ba 2015)."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
         rate = self.schedule.learning_rate
+        if self.constant:
+            return torch.optim.Adam(trained, lr=rate)
         optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=self.schedule.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, rate, total_steps=self.total_steps
@@ -149,6 +145,8 @@ def fit(
     folder: Path,
     objective: Objective | None = None,
     description: str = "Training",
+    seed: int = 0,
+    constant: bool = False,
 ) -> Fitted:
     """Train a model in place and keep its best weights.
 
@@ -162,19 +160,22 @@ def fit(
             an interrupted run is continued.
         objective: what is made small; cross-entropy of class scores by default.
         description: shown beside the progress bar.
+        seed: of what is random inside the model, such as dropout.
+        constant: Adam at a constant learning rate, instead of AdamW with one cycle.
 
     Raises:
         ModelError: the checkpoint to continue from is broken.
     """
     steps = max(1, schedule.epochs * len(train))
-    module = Learning(model, objective or Classification(), schedule, steps)
+    module = Learning(model, objective or Classification(), schedule, steps, constant)
     module.train()  # Lightning takes the modes as it finds them
     best = Best(schedule.patience)
     callbacks: list[L.Callback] = [best] if validation else []
     last = folder / "checkpoints" / "last.ckpt"
-    callbacks += [Progress(description, train.sampler), Curves(folder), Resume(last)]
+    callbacks += [Progress(description, train.sampler), Replay(seed)]
+    callbacks += [Curves(folder), Resume(last)]
     trainer = _trainer(schedule, folder, callbacks)
-    with _interruptible(), warnings.catch_warnings():
+    with _interruptible(), isolate_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like
         trainer.fit(module, train, validation, ckpt_path=_checked(last))
     module.load_state_dict(best.weights, strict=False)

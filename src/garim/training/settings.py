@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import timm
@@ -12,6 +11,9 @@ import timm
 from garim.errors import SettingsError
 from garim.models.networks import OURS, check_name
 from garim.training.augmentation import AUGMENTATIONS
+from garim.training.choices import copies
+from garim.training.losses import LossSettings
+from garim.training.presets import PRESETS
 
 Triple = tuple[float, float, float]
 
@@ -20,11 +22,12 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
+class TrainSettings(LossSettings):
     """Settings of a training; what is left open is chosen by the network and the data."""
 
     preset: str | None = None
-    """A named set of settings: `vgg16-document`. What you set yourself goes first."""
+    """A named set of settings: `vgg16-document` or `clothing-document`. What you set yourself goes
+    first."""
     backbone: str | None = None
     """Any timm network, or `small_cnn`. Default: mobilenetv2_100."""
     weights: str | None = None
@@ -50,10 +53,13 @@ class TrainSettings:
     """Subtracted from values 0 to 1. Default: the network's own, per channel."""
     std: float | None = None
     """Divided by after that. Default: the network's own, per channel."""
+    grey: bool | None = None
+    """Show the network pictures without their colours. Default: no."""
     augment: str | None = None
     """Random changes of training pictures: `none`, `light` or `document`. Default: light."""
     copies: int | None = None
-    """Augmented copies per picture whose features a frozen backbone computes once. Default: 4."""
+    """Augmented copies per picture whose features a frozen backbone computes once. Default: 4,
+    fewer of many pictures on a processor."""
     epochs: int | None = None
     """Passes over the training pictures. Default: 60 for a head, 40 otherwise."""
     batch: int | None = None
@@ -79,7 +85,7 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class Recipe(LossSettings):
     """A training with nothing left open."""
 
     backbone: str
@@ -93,6 +99,7 @@ class Recipe:
     size: int
     mean: Triple
     std: Triple
+    grey: bool
     augment: str
     copies: int
     epochs: int
@@ -112,34 +119,23 @@ class Recipe:
         """Whether features are computed once: a frozen backbone sees each copy several times."""
         return self.tune == "head" and (self.copies < self.epochs or self.folds > 0)
 
+    def features(self, augment: str) -> dict[str, Any]:
+        """Give all that decides what features a frozen backbone gives."""
+        names = ("backbone", "weights", "options", "head", "size", "mean", "std", "grey")
+        chosen = {name: getattr(self, name) for name in names}
+        return {**chosen, "augment": augment, "seed": 0 if augment == "none" else self.seed}
+
     def to_dict(self) -> dict[str, Any]:
         """Give the recipe as it is noted in the model's folder."""
         return asdict(self)
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # The transfer learning of the Self Extraction document, in Keras there.
-    "vgg16-document": {
-        "backbone": "vgg16",
-        "head": "flatten-mlp",
-        "tune": "head",
-        "dropout": 0.3,
-        "size": 150,
-        "mean": 0.0,
-        "std": 1.0,
-        "augment": "document",
-        "epochs": 30,
-        "copies": 30,
-        "batch": 100,
-        "learning_rate": 0.001,
-        "patience": 0,
-    },
-}
-"""Named settings."""
-
-
-def resolve(settings: TrainSettings) -> Recipe:
+def resolve(settings: TrainSettings, pictures: int = 0) -> Recipe:
     """Fill in what is left open.
+
+    Args:
+        settings: what is set goes first, then its preset, then what fits the network and the data.
+        pictures: pictures of the dataset; 0 where it is not known.
 
     Raises:
         SettingsError: everything that cannot work, in one message.
@@ -158,14 +154,15 @@ def resolve(settings: TrainSettings) -> Recipe:
         backbone=backbone,
         weights=weights,
         weights_licence=given.weights_licence or "unknown",
-        options={**_size_option(given, backbone, head), **_options(given.network_options)},
+        options={**_size_option(given, backbone, head), **options_of(given.network_options)},
         tune=tune,
         head=head,
         hidden=given.hidden,
         dropout=_or(given.dropout, 0.3 if head == "flatten-mlp" else 0.0),
         **_input(given, backbone),
+        grey=bool(given.grey),
         augment=given.augment or "light",
-        copies=_or(given.copies, 4) if given.augment != "none" else 1,
+        copies=_or(given.copies, copies(pictures)) if given.augment != "none" else 1,
         epochs=_or(given.epochs, 60 if tune == "head" else 40),
         batch=_or(given.batch, 64),
         learning_rate=_or(
@@ -179,6 +176,7 @@ def resolve(settings: TrainSettings) -> Recipe:
         seed=given.seed,
         devices=given.devices,
         precision=given.precision,
+        **{one.name: getattr(given, one.name) for one in fields(LossSettings)},
     )
 
 
@@ -194,7 +192,7 @@ def _with_preset(settings: TrainSettings) -> tuple[TrainSettings, list[str]]:
 
 
 def _problems(given: TrainSettings) -> list[str]:
-    problems = _bad_numbers(given)
+    problems = _bad_numbers(given) + given.loss_problems()
     if given.augment is not None and given.augment not in AUGMENTATIONS:
         known = ", ".join(AUGMENTATIONS)
         problems.append(f"there is no augmentation {given.augment!r}; known: {known}")
@@ -208,6 +206,8 @@ def _problems(given: TrainSettings) -> list[str]:
     ]
     if given.backbone == "flatten_mlp":
         problems.append("flatten_mlp is a head: use --head flatten-mlp and name its --backbone")
+    if given.backbone == "grey":
+        problems.append("grey is a setting: use --grey and name its --backbone")
     weights = given.weights or ("none" if given.backbone in OURS else "pretrained")
     if given.tune == "head" and weights == "none":
         problems.append("a head on a frozen backbone needs starting weights; use --tune all")
@@ -241,7 +241,8 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
+def options_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read options of a network: ``name=value``, values as numbers, true, false, none or text."""
     return {name: _value(text) for name, _, text in (pair.partition("=") for pair in pairs)}
 
 
@@ -262,6 +263,8 @@ def _input(given: TrainSettings, backbone: str) -> dict[str, Any]:
     size = known.input_size[-1] if known else 224
     mean = known.mean if known else (0.5, 0.5, 0.5)
     std = known.std if known else (0.5, 0.5, 0.5)
+    if given.grey:  # one value for all channels, or their sum would be no grey
+        mean, std = ((sum(one) / 3,) * 3 for one in (mean, std))
     return {
         "size": given.size or size,
         "mean": tuple(mean) if given.mean is None else (given.mean,) * 3,
@@ -274,8 +277,3 @@ def _size_option(given: TrainSettings, backbone: str, head: str) -> dict[str, An
     known = timm.get_pretrained_cfg(backbone)
     fixed = known is not None and known.fixed_input_size and head == "linear"
     return {"img_size": given.size} if fixed and given.size else {}
-
-
-def weights_file(weights: str) -> Path | None:
-    """Give the file that the setting ``weights`` names, if it names one."""
-    return None if weights in {"pretrained", "none"} else Path(weights).expanduser()

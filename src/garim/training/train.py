@@ -6,11 +6,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +18,16 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from numpy.typing import NDArray
 from torch import nn
 
-from garim import files
 from garim.dataset import Dataset
-from garim.errors import DatasetError, Failure, ModelError
+from garim.errors import DatasetError, Failure
 from garim.models.classifier import Card, Classifier
+from garim.training.calibration import calibrate
 from garim.training.data import Examples, check_classes, collect, fold_numbers, hold_out
-from garim.training.learners import Learner, build, learner
+from garim.training.learners import Learner, architecture, build, learner
 from garim.training.localizer import fit_localizer
+from garim.training.reasons import reasons
+from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
 from garim.training.settings import Recipe, TrainSettings, resolve
-
-UNFINISHED = "unfinished.json"
-"""File that marks a folder whose training can be continued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +43,8 @@ class Trained:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     """What a user should know, such as classes with very few pictures."""
+    chosen: tuple[str, ...] = ()
+    """What was chosen where nothing was set, and why."""
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as it stands in ``--json``."""
@@ -59,6 +57,7 @@ class Trained:
             "pictures": self.pictures,
             "recipe": self.recipe.to_dict(),
             "notes": list(self.notes),
+            "chosen": list(self.chosen),
             "failed": [failure.to_dict() for failure in self.failures],
         }
 
@@ -82,102 +81,82 @@ def train(
         ModelError: unknown network, no weights to be had, or ``out`` holds another model.
     """
     started = time.perf_counter()
-    recipe = resolve(settings or TrainSettings())
-    with _folder(out, recipe, dataset) as folder, isolate_rng():
+    settings = settings or TrainSettings()
+    recipe = resolve(settings, len(dataset))
+    name = name_of(recipe.to_dict(), dataset)
+    with run_folder(out, name) as folder, isolate_rng():
         L.seed_everything(recipe.seed, verbose=False)
-        fitting, validation, failures = _pictures(dataset, recipe)
+        gathered = gather(dataset)
+        fitting, validation = gathered.held_out(recipe)
         network, licence = build(recipe, dataset.classes, settings)
         made = learner(network, recipe, folder)
         if out is not None:  # not before: what fails until here leaves nothing behind
-            files.write_json(folder / UNFINISHED, {"recipe": _name(recipe, dataset)})
+            mark(folder, name)
         fitted = made.fit(fitting, validation)
         metrics = dict(fitted.metrics)
         folds, fold_of = _train_folds(made, fitting, recipe, fitted.epochs, metrics)
-        card = _card(recipe, dataset, metrics, licence, fold_of)
+        temperature = calibrate(made, validation, metrics)
+        card = replace(_card(recipe, dataset, metrics, licence, fold_of), temperature=temperature)
         fold_card = replace(card, folds=0, fold_of={})
         localizer = fit_localizer(network, fitting, recipe) if recipe.localizer else None
         parts = [Classifier(n, fold_card) for n in folds]
         classifier = Classifier(network, card, parts, localizer)
         if out is not None:
             classifier.save(folder)
-            _tidy(folder)
+            tidy(folder)
     return Trained(
         classifier=classifier,
         folder=None if out is None else folder,
         recipe=recipe,
         seconds=time.perf_counter() - started,
         pictures=len(fitting),
-        failures=tuple(failures),
+        failures=gathered.failures,
         notes=tuple(_notes(dataset, fitting)),
+        chosen=reasons(settings, recipe, len(dataset)),
     )
 
 
-def _name(recipe: Recipe, dataset: Dataset) -> str:
-    return files.digest_of([recipe.to_dict(), dataset.fingerprint()])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The pictures of a dataset that a training may see."""
+
+    fitting: Examples
+    validation: Examples | None
+    """None where the dataset has no validation split."""
+    failures: tuple[Failure, ...]
+
+    def held_out(self, recipe: Recipe) -> tuple[Examples, Examples]:
+        """Give the pictures to train on and those to validate with.
+
+        Raises:
+            DatasetError: fewer different pictures than folds.
+        """
+        fitting, validation = self.fitting, self.validation
+        if validation is None:
+            held = hold_out(fitting, recipe.validation, recipe.seed)
+            fitting, validation = fitting.pick(~held), fitting.pick(held)
+        groups = len(np.unique(fitting.groups))
+        if recipe.folds > groups:
+            raise DatasetError(
+                f"{recipe.folds} folds need as many different pictures to train on; there are "
+                f"{groups}. Give fewer folds, or more pictures."
+            )
+        return fitting, validation
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what only an unfinished training needs."""
-    for checkpoints in (folder / "checkpoints", *folder.glob("folds/*/checkpoints")):
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    (folder / UNFINISHED).unlink(missing_ok=True)
+def gather(dataset: Dataset) -> Gathered:
+    """List the pictures to train on and to validate with.
 
-
-@contextmanager
-def _folder(out: Path | str | None, recipe: Recipe, dataset: Dataset) -> Iterator[Path]:
-    """Give the folder to work in; an unfinished run of the same recipe is continued there."""
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="garim-") as name:
-            yield Path(name)
-        return
-    folder = Path(out)
-    if (folder / "config.json").exists():
-        _tidy(folder)
-        raise ModelError(f"{folder}: already holds a model; give another folder with --out")
-    marker = folder / UNFINISHED
-    if marker.exists() and _name(recipe, dataset) not in marker.read_text():
-        raise ModelError(
-            f"{folder}: holds an unfinished training of other settings or data; "
-            "finish that one, delete the folder, or give another with --out"
-        )
-    if folder.exists() and not folder.is_dir():
-        raise ModelError(f"{folder}: is a file; give a folder with --out")
-    if not marker.exists() and folder.exists() and any(folder.iterdir()):
-        raise ModelError(f"{folder}: is not empty and holds no training; give another with --out")
-    yield folder
-
-
-def _pictures(dataset: Dataset, recipe: Recipe) -> tuple[Examples, Examples, list[Failure]]:
-    fitting, failures = collect(_to_train_on(dataset), dataset.classes)
+    Raises:
+        DatasetError: fewer than two classes, or nothing to train on.
+    """
+    fitting, failures = collect(to_train_on(dataset), dataset.classes)
     check_classes(fitting, dataset.classes, dataset.origin)
+    validation = None
     if "validation" in dataset.splits:
-        part = dataset.where(split=["validation"])
-        validation, more = collect(part, dataset.classes)
+        validation, more = collect(dataset.where(split=["validation"]), dataset.classes)
         failures += more
-    else:
-        held = hold_out(fitting, recipe.validation, recipe.seed)
-        fitting, validation = fitting.pick(~held), fitting.pick(held)
-    groups = len(np.unique(fitting.groups))
-    if recipe.folds > groups:
-        raise DatasetError(
-            f"{dataset.origin}: {recipe.folds} folds need as many different pictures to train on; "
-            f"there are {groups}. Give fewer folds, or more pictures."
-        )
-    return fitting, validation, failures
-
-
-def _to_train_on(dataset: Dataset) -> Dataset:
-    """Keep the train split, or what is in no split; never what is meant for testing."""
-    if "train" in dataset.splits:
-        return dataset.where(split=["train"])
-    rows = tuple(row for row in dataset.rows if row.split is None)
-    if dataset.rows and not rows:
-        found = ", ".join(dataset.splits)
-        raise DatasetError(
-            f"{dataset.origin}: has no train split, only {found}. Put the pictures to train on "
-            "into a folder named train, or divide the dataset with `garim split`."
-        )
-    return replace(dataset, rows=rows)
+    return Gathered(fitting=fitting, validation=validation, failures=tuple(failures))
 
 
 def _train_folds(
@@ -193,7 +172,7 @@ def _train_folds(
         inside = number == fold
         one = main.fresh(fold, epochs)
         one.fit(examples.pick(~inside), None)
-        right[inside] = one.predict(examples.pick(inside)) == examples.targets[inside]
+        right[inside] = one.scores(examples.pick(inside)).argmax(1) == examples.targets[inside]
         networks.append(one.network)
     metrics["out_of_fold_accuracy"] = float(right.mean())
     return networks, dict(zip(examples.digests, number.tolist(), strict=True))
@@ -206,17 +185,10 @@ def _card(
     licence: str,
     fold_of: dict[str, int],
 ) -> Card:
-    flat = recipe.head == "flatten-mlp"
-    options = {
-        "backbone": recipe.backbone,
-        "input_size": recipe.size,
-        "hidden": recipe.hidden,
-        "drop_rate": recipe.dropout,
-        **({"backbone_options": recipe.options} if recipe.options else {}),
-    }
+    name, options = architecture(recipe)
     return Card(
-        architecture="flatten_mlp" if flat else recipe.backbone,
-        options=options if flat else recipe.options,
+        architecture=name,
+        options=options,
         classes=dataset.classes,
         size=recipe.size,
         mean=recipe.mean,

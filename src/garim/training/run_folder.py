@@ -1,0 +1,81 @@
+"""The folder that a training works in, for every task: marked while unfinished, then a model's."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from garim import files
+from garim.dataset import Dataset
+from garim.errors import DatasetError, ModelError
+
+UNFINISHED = "unfinished.json"
+"""File that marks a folder whose training can be continued."""
+
+
+def name_of(recipe: dict[str, Any], dataset: Dataset) -> str:
+    """Name a training by its settings and its data; equal trainings, equal names."""
+    return files.digest_of([recipe, dataset.fingerprint()])
+
+
+@contextmanager
+def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
+    """Give the folder to work in; an unfinished training of the same name is continued there.
+
+    Raises:
+        ModelError: ``out`` holds a model, another training, or something else.
+    """
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="garim-") as temporary:
+            yield Path(temporary)
+        return
+    folder = Path(out)
+    if (folder / "config.json").exists():
+        tidy(folder)
+        raise ModelError(f"{folder}: already holds a model; give another folder with --out")
+    marker = folder / UNFINISHED
+    if marker.exists() and name not in marker.read_text():
+        raise ModelError(
+            f"{folder}: holds an unfinished training of other settings or data; "
+            "finish that one, delete the folder, or give another with --out"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"{folder}: is a file; give a folder with --out")
+    if not marker.exists() and folder.exists() and any(folder.iterdir()):
+        raise ModelError(f"{folder}: is not empty and holds no training; give another with --out")
+    yield folder
+
+
+def mark(folder: Path, name: str) -> None:
+    """Mark a folder as an unfinished training's."""
+    files.write_json(folder / UNFINISHED, {"recipe": name})
+
+
+def tidy(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for checkpoints in (folder / "checkpoints", *folder.glob("folds/*/checkpoints")):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def to_train_on(dataset: Dataset) -> Dataset:
+    """Keep the train split, or what is in no split; never what is meant for testing.
+
+    Raises:
+        DatasetError: all pictures are in other splits.
+    """
+    if "train" in dataset.splits:
+        return dataset.where(split=["train"])
+    rows = tuple(row for row in dataset.rows if row.split is None)
+    if dataset.rows and not rows:
+        found = ", ".join(dataset.splits)
+        raise DatasetError(
+            f"{dataset.origin}: has no train split, only {found}. Put the pictures to train on "
+            "into a folder named train, or divide the dataset with `garim split`."
+        )
+    return replace(dataset, rows=rows)
