@@ -6,7 +6,8 @@ order of the category ids. Crowd regions are left out. Pictures that no file lis
 
 Written entries of pictures have three keys more than the standard where they are needed:
 ``label`` (the picture's own label or labels, where they are not the one that all its objects
-share), and ``source``, ``source_box``, ``edits``. Masks are not held.
+share), and ``source``, ``source_box``, ``edits``. Objects keep their outlines; masks in files of
+their own are not held.
 """
 
 from __future__ import annotations
@@ -155,7 +156,9 @@ def _objects_by_picture(
                 raise ValueError(f"no category has the id {one['category_id']}")
             x, y, width, height = one["bbox"]
             box = Box.from_xywh((x, y, width, height))
-            objects[str(one["image_id"])].append(Object(categories[one["category_id"]], box))
+            label, outline = categories[one["category_id"]], one.get("segmentation")
+            text = json.dumps(outline, sort_keys=True) if outline else None
+            objects[str(one["image_id"])].append(Object(label, box, text))
         except (KeyError, ValueError, TypeError) as error:
             missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             place = f"{file.name}: annotation {one.get('id', f'number {index + 1}')}"
@@ -249,5 +252,5 @@ def _annotations(
             "bbox": one.box.xywh(),
             "area": round(one.box.area, 4),
             "iscrowd": 0,
-            "segmentation": [],
+            "segmentation": json.loads(one.outline) if one.outline else [],
         }

@@ -5,7 +5,7 @@ split's folder, or in the root where there is no split, says per picture ``file_
 the metadata file), ``label``, ``objects: {bbox: [[x, y, width, height]], category: [name]}`` in
 pixels, ``mask_file_name``, ``source``, ``source_box`` and ``edits``. Keys that no row needs are
 left out. ``datasets.load_dataset("imagefolder", data_dir=…)`` loads it. Everything in a row is
-held except the picture's size.
+held except the picture's size, the objects' outlines and the masks of single objects.
 """
 
 from __future__ import annotations
@@ -181,11 +181,12 @@ def write(contents: Contents, root: Path, target: Path, put: Put | None = None) 
 
 
 def _target_of(row: Row) -> str:
-    parts = (row.split, _folder_of(row), placing.file_part(row))
+    parts = (row.split, folder_of(row), placing.file_part(row))
     return "/".join(part for part in parts if part)
 
 
-def _folder_of(row: Row) -> str | None:
+def folder_of(row: Row) -> str | None:
+    """Name the folder of a row's label, which is in no split's or hidden folder's way."""
     if row.label is None:
         return None
     name = _ONLY_IN_FILE_NAMES.sub("_", row.label)

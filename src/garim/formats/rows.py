@@ -26,6 +26,8 @@ class Object:
 
     label: str
     box: Box
+    outline: str | None = None
+    """COCO's ``segmentation`` as JSON: polygons, or run lengths; held by COCO alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

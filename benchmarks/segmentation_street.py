@@ -1,0 +1,154 @@
+"""How well garments are segmented in street photos: networks, classical pixel classifiers, nothing.
+
+    python benchmarks/segmentation_street.py [--data DIR] [--weights FILE] [--only NAME …]
+        [--epochs N] [--json FILE]
+
+``ccp_street5``: five kinds of garment and background, from the masks of 59 tags; 70 % of the
+pictures are trained on, 30 % are for testing, drawn with a seed. All networks start from the same
+MobileNetV2 weights (ImageNet) and see the same crops. Rows are added to the JSON file, so that the
+networks can be run one by one; ``--models DIR`` keeps the models and their overlays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import garim
+from garim.evaluation.segmentation import Predict, SegmentationReport, judge_masks
+from garim.formats.rows import Row
+from garim.report.segmentation_page import segmentation_report
+from garim.streaming import showing_progress
+from garim.training.masks import look_at_masks, rule_of
+from garim.training.pixel_classifiers import KINDS, PixelClassifier
+from garim.training.segment_settings import SegmentTrainSettings
+from garim.training.segmentation import train_segmenter
+
+WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
+CLASSES = {
+    "cap_and_hat": ("hat",),
+    "outerwear": ("blazer", "cape", "cardigan", "coat", "hoodie", "jacket", "jumper", "sweater",
+                  "sweatshirt", "vest", "suit"),
+    "tops": ("blouse", "shirt", "t-shirt", "top", "bodysuit"),
+    "bottoms": ("jeans", "leggings", "pants", "shorts", "skirt", "tights", "stockings"),
+    "shoes": ("boots", "clogs", "flats", "heels", "loafers", "pumps", "sandals", "shoes",
+              "sneakers", "wedges"),
+}  # fmt: skip
+NAMES = ("background", *CLASSES)
+NETWORKS = ("fcn32s", "fcn16s", "fcn8s", "deeplabv3plus")
+TEST, SEED = 0.3, 0
+
+
+def main() -> None:
+    """Run what was asked for, and print the table."""
+    options = _options()
+    data = options.data / "ccp_street5"
+    if not data.is_dir():
+        raise SystemExit(f"{data}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
+    with tempfile.TemporaryDirectory() as folder, showing_progress():
+        street = street_dataset(data, Path(folder))
+        rows = json.loads(options.json.read_text()) if _exists(options.json) else []
+        for name in options.only:
+            row = _run(name, street, options)
+            rows = [one for one in rows if one["name"] != name] + [row]
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1) + "\n")
+            print(json.dumps(row))
+
+
+def _exists(path: Path | None) -> bool:
+    return path is not None and path.exists()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
+    known = ("nothing", *KINDS, *NETWORKS)
+    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--only", nargs="+", choices=known, default=list(known))
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--longest", type=int, default=256)
+    parser.add_argument("--precision", default="32-true")
+    parser.add_argument("--models", type=Path)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
+    return options
+
+
+def street_dataset(data: Path, folder: Path) -> garim.Dataset:
+    """Give the photos with masks of six classes, split by picture."""
+    tags = dict(line.split(" ", 1) for line in (data / "tags.txt").read_text().splitlines())
+    table = np.zeros(256, np.uint8)
+    for number, tag in tags.items():
+        for index, several in enumerate(CLASSES.values(), start=1):
+            if tag.strip() in several:
+                table[int(number)] = index
+    (folder / "masks").mkdir()
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    (folder / "photos").symlink_to((data / "photos").resolve())
+    names = sorted(path.name for path in (data / "photos").iterdir())
+    rows = []
+    test = set(np.random.default_rng(SEED).permutation(names)[: round(TEST * len(names))].tolist())
+    for name in names:
+        mask = Path(name).with_suffix(".png").name
+        values = np.asarray(Image.open(data / "masks" / mask))
+        Image.fromarray(table[values]).save(folder / "masks" / mask)
+        rows.append(Row(file_name=f"photos/{name}", mask_file_name=f"masks/{mask}",
+                        split="test" if name in test else "train"))  # fmt: skip
+    return garim.Dataset(root=folder, rows=tuple(rows), classes=NAMES, origin=data)
+
+
+def _run(name: str, street: garim.Dataset, options: argparse.Namespace) -> dict[str, Any]:
+    started = time.perf_counter()
+    predict, more = _trained(name, street, options)
+    seconds, started = time.perf_counter() - started, time.perf_counter()
+    judged = judge_masks(predict, street.where(split=["test"]), NAMES)
+    per_picture = (time.perf_counter() - started) / len(judged.judged)
+    if options.models:
+        segmentation_report(judged, street, options.models / name / "evaluation")
+    return {"name": name, "train_seconds": round(seconds), "seconds_per_picture": per_picture,
+            **_figures(judged), **more}  # fmt: skip
+
+
+def _figures(judged: SegmentationReport) -> dict[str, Any]:
+    found = judged.to_dict()
+    ious = {name: row["iou"] for name, row in found["per_class"].items()}
+    return {"pictures": found["pictures"], "miou": found["miou"], "ious": ious,
+            "pixel_accuracy": found["pixel_accuracy"], "boundary_f": found["boundary_f"],
+            "failed": len(found["failed"])}  # fmt: skip
+
+
+def _trained(
+    name: str, street: garim.Dataset, options: argparse.Namespace
+) -> tuple[Predict, dict[str, Any]]:
+    if name == "nothing":
+        nothing: Predict = lambda picture: np.zeros(picture.shape[:2], np.uint8)  # noqa: E731
+        return nothing, {}
+    if name in KINDS:
+        train = street.where(split=["train"])
+        masked, _ = look_at_masks(train)
+        return PixelClassifier(name, SEED).fit(masked, rule_of(train, masked)).predict, {}
+    settings = SegmentTrainSettings(
+        network=name, weights=str(options.weights), network_options=("pad_type=same",), mean=0.5,
+        std=0.5, size=options.size, longest=options.longest, epochs=options.epochs, patience=0,
+        precision=options.precision,
+    )  # fmt: skip
+    out = options.models / name / "model" if options.models else None
+    made = train_segmenter(street, settings, out)
+    chosen = {n: getattr(settings, n) for n in ("epochs", "size", "longest", "precision")}
+    return made.segmenter.predict, {**chosen, "pictures_trained_on": made.pictures}
+
+
+if __name__ == "__main__":
+    main()
