@@ -1,7 +1,8 @@
 """Plans: proposed edits of a dataset, and how they are carried out and taken back."""
 
 from garim.plan.apply import Applied, ApplySettings, apply, dataset_of, undo
-from garim.plan.edits import EDITS, Edit, Kind, Plan, Round, State, load
+from garim.plan.edits import EDITS, Edit, Kind, Plan, Proposed, Round, State
+from garim.plan.reading import load
 
 __all__ = [
     "EDITS",
@@ -10,6 +11,7 @@ __all__ = [
     "Edit",
     "Kind",
     "Plan",
+    "Proposed",
     "Round",
     "State",
     "apply",

@@ -54,6 +54,15 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """What was proposed, where a reviewer drew another box or chose another label."""
+
+    edit: Kind
+    box: Box | None = None
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """One line of a plan."""
 
@@ -86,6 +95,8 @@ class Edit:
     error: str | None = None
     """Why the picture could not be looked at."""
     history: tuple[Round, ...] = ()
+    proposed: Proposed | None = None
+    """What stood here before a reviewer changed the box or the label."""
 
     def to_dict(self) -> dict[str, Any]:
         """Give the edit as it stands in the file; fields without a value are left out."""
@@ -130,14 +141,15 @@ def _plain(value: Any) -> Any:
         return value.xywh()
     if isinstance(value, float):
         return round(value, 6)
-    if isinstance(value, Round):
+    if isinstance(value, Round | Proposed):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
 
 
-def _text(name: str, value: Any) -> str:
+def text(name: str, value: Any) -> str:
+    """Check a text of a plan; a TypeError or ValueError says what is wrong."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, not {value!r:.80}")
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -145,7 +157,8 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def _number(name: str, value: Any) -> float:
+def number(name: str, value: Any) -> float:
+    """Check a number of a plan; a TypeError says what is wrong."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise TypeError(f"{name} must be a finite number, not {value!r:.80}")
     return float(value)
@@ -166,7 +179,7 @@ def _flag(name: str, value: Any) -> bool:
 def _box(name: str, value: Any) -> Box:
     if not isinstance(value, list) or len(value) != 4:
         raise TypeError(f"{name} must be [x, y, width, height], not {value!r:.80}")
-    return Box.from_xywh([_number(name, one) for one in value])
+    return Box.from_xywh([number(name, one) for one in value])
 
 
 def _size(name: str, value: Any) -> tuple[int, int]:
@@ -185,24 +198,37 @@ def _history(name: str, value: Any) -> tuple[Round, ...]:
     return tuple(_round(one) for one in value)
 
 
+def _proposed(name: str, value: Any) -> Proposed:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object {{…}}, not {value!r:.80}")
+    _check_choice("edit", value["edit"], get_args(Kind))
+    box, to = value.get("box"), value.get("to")
+    return Proposed(
+        edit=value["edit"],
+        box=None if box is None else _box("box", box),
+        to=None if to is None else text("to", to),
+    )
+
+
 def _round(value: dict[str, Any]) -> Round:
     return Round(
         round=_whole("round", value["round"]),
         box=None if value["box"] is None else _box("box", value["box"]),
-        score=_number("score", value["score"]),
-        predicted=_text("predicted", value["predicted"]),
+        score=number("score", value["score"]),
+        predicted=text("predicted", value["predicted"]),
         changed=_flag("changed", value["changed"]),
     )
 
 
 _TEXTS = ("picture", "label", "split", "digest", "reason", "check", "model", "to", "error")
 _FROM_PLAIN: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(_TEXTS, _text),
-    **dict.fromkeys(("score_before", "score_after"), _number),
+    **dict.fromkeys(_TEXTS, text),
+    **dict.fromkeys(("score_before", "score_after"), number),
     "box": _box,
     "size": _size,
     "instance": _whole,
     "history": _history,
+    "proposed": _proposed,
 }
 
 
@@ -246,6 +272,11 @@ class Plan:
         """Count the edits that change something, by kind."""
         return dict(Counter(edit.edit for edit in self.edits if edit.edit != "keep"))
 
+    def states(self) -> dict[str, int]:
+        """Count the edits by state, every state listed."""
+        counted = Counter(edit.state for edit in self.edits)
+        return {state: counted[state] for state in get_args(State)}
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Pictures that could not be looked at."""
@@ -259,6 +290,14 @@ class Plan:
             for index, edit in enumerate(self.edits)
         )
         return replace(self, edits=edits)
+
+    def _repr_html_(self) -> str:
+        """Show the plan in Jupyter: how many edits of each kind, by state."""
+        counted = Counter((edit.edit, edit.state) for edit in self.edits)
+        kinds = [kind for kind in get_args(Kind) if any(e.edit == kind for e in self.edits)]
+        table = [(kind, *(counted[kind, state] for state in get_args(State))) for kind in kinds]
+        title = f"Plan of {len(self)} edits for {self.dataset}"
+        return files.html_table(title, ("edit", *get_args(State)), table)
 
     def header(self) -> dict[str, Any]:
         """Give the first line of the file."""
@@ -287,27 +326,6 @@ def to_line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
 
 
-def load(path: Path | str) -> Plan:
-    """Read a plan.
-
-    Raises:
-        PlanError: no plan, or a line that cannot be read (named by its number).
-    """
-    name = Path(path)
-    try:
-        # Not splitlines(): JSON may hold other line separators of Unicode.
-        lines = name.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a null byte in the name
-        raise PlanError(f"{name}: cannot be read: {error}") from error
-    header = _header(name, lines)
-    edits = tuple(
-        parse_line(line, f"{name}:{number}")
-        for number, line in enumerate(lines[1:], start=2)
-        if line.strip()
-    )
-    return Plan(edits=edits, **header)
-
-
 def parse_line(line: str, where: str) -> Edit:
     """Read one edit; ``where`` is for the error.
 
@@ -315,12 +333,17 @@ def parse_line(line: str, where: str) -> Edit:
         PlanError: the line is not JSON or not an edit.
     """
     try:
-        return Edit.from_dict(_object(line))
+        return Edit.from_dict(object_in(line))
     except PlanError as error:
         raise PlanError(f"{where}: {error}") from error
 
 
-def _object(line: str) -> dict[str, Any]:
+def object_in(line: str) -> dict[str, Any]:
+    """Read a line that holds one JSON object.
+
+    Raises:
+        PlanError: it holds something else.
+    """
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -328,40 +351,3 @@ def _object(line: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PlanError(f"expected an object {{…}}, not {type(value).__name__}")
     return value
-
-
-def _header(path: Path, lines: Sequence[str]) -> dict[str, Any]:
-    """Read the first line: what a Plan is made of besides its edits."""
-    try:
-        header = _object(lines[0])
-    except PlanError:
-        header = {}
-    if "garim_plan" not in header or not isinstance(header.get("dataset"), str):
-        raise PlanError(f"{path}: is no plan; its first line must name the dataset")
-    if header["garim_plan"] != VERSION:
-        found = header["garim_plan"]
-        raise PlanError(f"{path}: is a plan of version {found!r:.80}; this Garim reads {VERSION}")
-    result = {name: header[name] for name in _HEADER if header.get(name) is not None}
-    try:
-        for name, value in result.items():
-            result[name] = _HEADER[name](name, value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise PlanError(f"{path}:1: {error}") from error
-    return {**result, "dataset": Path(result["dataset"])}
-
-
-def _table(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be an object {{…}}, not {value!r:.80}")
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # a ValueError, if it cannot be
-    return value
-
-
-_HEADER: dict[str, Callable[[str, Any], Any]] = {
-    "dataset": _text,
-    "selection": _table,
-    "method": _text,
-    "settings": _table,
-    "model": _text,
-    "seconds": _number,
-}

@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from garim import files
 from garim.errors import DatasetError
+from garim.plan.disk import append_line
 
 FOLDER = ".garim"
 """Folder inside a dataset that holds what Garim keeps there."""
@@ -106,12 +107,7 @@ class Journal:
     def write(self, entry: dict[str, Any]) -> None:
         """Append a line, flush it to the disk and take it in."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "journal.jsonl").open("a+b") as stream:
-            if stream.tell() and not _ends_with_newline(stream):
-                _cut_last_line(stream)
-            stream.write(json.dumps(entry).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.folder / "journal.jsonl", entry)
         self._take(entry)
 
     def kept(self, file: str) -> Path:
@@ -282,15 +278,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
             os.link(source, temporary)
         except OSError:
             shutil.copy2(source, temporary)
-
-
-def _ends_with_newline(stream: Any) -> bool:
-    stream.seek(-1, os.SEEK_END)
-    return bool(stream.read(1) == b"\n")
-
-
-def _cut_last_line(stream: Any) -> None:
-    stream.seek(0)
-    whole = stream.read()
-    stream.truncate(whole.rfind(b"\n") + 1)
-    stream.seek(0, os.SEEK_END)

@@ -21,7 +21,8 @@ from garim.plan.disk import errors_named, stop_if_disk_refuses
 from garim.plan.edits import Edit
 
 _MARKER = "unfinished"
-_GROWING = "dataset"
+GROWING = "dataset"
+"""Folder that the new dataset grows in, inside what `begin` gives."""
 
 Edited = tuple[Row, tuple[Edit, ...]]
 """A row of the new dataset, and the crop that makes its picture, if any (several as boxes)."""
@@ -67,19 +68,24 @@ def write_edited(
 
     known = len(failures)
     with errors_named(target, "apply the plan again to go on"):
-        unfinished = _begin(target, files.digest_of([name, _state(source, crops)]))
+        unfinished = begin(target, files.digest_of([name, _state(source, crops)]))
         contents = Contents(rows=tuple(crops), classes=_classes(source, edited))
-        huggingface.write(contents, source.root, unfinished / _GROWING, put)
-        _give_name(unfinished, target)
+        huggingface.write(contents, source.root, unfinished / GROWING, put)
+        give_name(unfinished, target)
     count = len(crops) - (len(failures) - known)
     return count, sorted(failures, key=lambda failure: failure.picture)
 
 
-def _begin(target: Path, name: str) -> Path:
+def begin(target: Path, name: str) -> Path:
+    """Give the folder beside ``target`` to work in; what is there of the same name is kept.
+
+    Raises:
+        DatasetError: the target is not empty, or something is in the way.
+    """
     unfinished = target.with_name(f".{target.name}.unfinished")
     marker = unfinished / _MARKER
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        if _is_ours(unfinished) and not (unfinished / _GROWING).exists():
+        if _is_ours(unfinished) and not (unfinished / GROWING).exists():
             shutil.rmtree(unfinished)  # killed right after the target was whole
         raise DatasetError(f"{target}: is not empty; give a new or empty folder with --to")
     if unfinished.exists() and not _is_ours(unfinished):
@@ -87,7 +93,7 @@ def _begin(target: Path, name: str) -> Path:
     if marker.is_file() and marker.read_text() != name:
         shutil.rmtree(unfinished)
     files.write_text(marker, name)
-    (unfinished / _GROWING).mkdir(exist_ok=True)
+    (unfinished / GROWING).mkdir(exist_ok=True)
     return unfinished
 
 
@@ -98,12 +104,13 @@ def _is_ours(unfinished: Path) -> bool:
     return all(one.name.endswith(".tmp") for one in unfinished.iterdir())  # killed at its start
 
 
-def _give_name(unfinished: Path, target: Path) -> None:
+def give_name(unfinished: Path, target: Path) -> None:
+    """Let a dataset that is whole take its name."""
     if target.exists():
         target.rmdir()
-    for stray in (unfinished / _GROWING).rglob(".*.tmp"):  # of a killed run
+    for stray in (unfinished / GROWING).rglob(".*.tmp"):  # of a killed run
         stray.unlink()
-    (unfinished / _GROWING).replace(target)
+    (unfinished / GROWING).replace(target)
     files.flush_folder(target.parent)
     shutil.rmtree(unfinished)
 
