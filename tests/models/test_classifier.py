@@ -105,3 +105,11 @@ def test_a_broken_folder_is_a_model_error(fault: str, tmp_path) -> None:
 def test_a_folder_that_is_not_there(tmp_path) -> None:
     with pytest.raises(ModelError, match="no folder of a trained model"):
         load(tmp_path / "nowhere")
+
+
+def test_a_models_files_can_be_read_by_others(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    made().save(tmp_path / "model")
+    modes = {path.stat().st_mode for path in (tmp_path / "model").iterdir()}
+    assert modes == {plain.stat().st_mode}

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from garim import files
@@ -76,8 +76,8 @@ def read_weights(source: Path, network: nn.Module) -> None:
 def write_weights(target: Path, network: nn.Module) -> None:
     """Write a network's weights into a folder."""
     state = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    with files.replacing(target / WEIGHTS) as temporary:
-        save_file(state, temporary, metadata={"format": "pt"})
+    # As bytes: safetensors' own files could be read by nobody else.
+    files.write_bytes(target / WEIGHTS, save(state, metadata={"format": "pt"}))
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -123,8 +123,7 @@ def save_localizer(localizer: Localizer, path: Path) -> None:
         "size": localizer.size,
     }
     state = {name: t.detach().cpu().contiguous() for name, t in localizer.state_dict().items()}
-    with files.replacing(path) as temporary:
-        save_file(state, temporary, metadata={"localizer": json.dumps(shape)})
+    files.write_bytes(path, save(state, metadata={"localizer": json.dumps(shape)}))
 
 
 def load_localizer(path: Path) -> Localizer:

@@ -115,13 +115,14 @@ class Edit:
         Raises:
             PlanError: an unknown kind or state, a value of the wrong shape, or one that is missing.
         """
-        given = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        given = {name: value for name, value in values.items() if name in _FIELDS}
         try:
             _check_choice("edit", given["edit"], get_args(Kind))
             _check_choice("state", given.get("state", "proposed"), get_args(State))
-            for name, read in _FROM_PLAIN.items():
-                if name == "picture" or given.get(name) is not None:
-                    given[name] = read(name, given[name])
+            given["picture"] = text("picture", given["picture"])
+            for name, value in given.items():
+                if value is not None and name in _FROM_PLAIN:
+                    given[name] = _FROM_PLAIN[name](name, value)
             edit = cls(**{name: value for name, value in given.items() if value is not None})
         except KeyError as error:
             raise PlanError(f"an edit needs the field {error}") from error
@@ -152,9 +153,17 @@ def text(name: str, value: Any) -> str:
     """Check a text of a plan; a TypeError or ValueError says what is wrong."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, not {value!r:.80}")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if "\0" in value or not _is_unicode(value):
         raise ValueError(f"{name} must be Unicode text without null, not {value!r:.80}")
     return value
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def number(name: str, value: Any) -> float:
@@ -220,7 +229,8 @@ def _round(value: dict[str, Any]) -> Round:
     )
 
 
-_TEXTS = ("picture", "label", "split", "digest", "reason", "check", "model", "to", "error")
+_FIELDS = frozenset(one.name for one in fields(Edit))
+_TEXTS = ("label", "split", "digest", "reason", "check", "model", "to", "error")
 _FROM_PLAIN: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(_TEXTS, text),
     **dict.fromkeys(("score_before", "score_after"), number),

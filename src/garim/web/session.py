@@ -15,6 +15,7 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, PlanError
 from garim.plan import Applied, ApplySettings, Edit, Plan, apply, dataset_of
 from garim.plan.decisions import Decisions, decided, merged, misfit
+from garim.plan.edits import State
 from garim.plan.in_place import check_new_name
 from garim.plan.reading import Proposals, proposals
 
@@ -107,15 +108,18 @@ class Session:
 
     def states(self) -> str:
         """Give the states of all edits, a letter each."""
-        edits = merged(self.plan.edits, self._keys, self._decisions.verdicts)
-        return "".join(STATES[edit.state] for edit in edits)
+        return "".join(STATES[self._state(number)] for number in range(len(self)))
 
     def changes(self, since: int) -> Changes:
         """Give the states of the edits that were decided after a revision."""
         with self._lock:
             lines = self._decisions.changed[since:] if since <= self.revision else [self._keys]
             numbers = {n for keys in lines for key in keys for n in self._numbers.get(key, ())}
-            return Changes(self.revision, {n: STATES[self.edit(n).state] for n in numbers})
+            return Changes(self.revision, {n: STATES[self._state(n)] for n in numbers})
+
+    def _state(self, number: int) -> State:
+        verdict = self._decisions.verdicts.get(self._keys[number])
+        return self.plan.edits[number].state if verdict is None else verdict.state
 
     def decide(self, numbers: Sequence[int], values: dict[str, Any]) -> None:
         """Write down a decision about some edits.
