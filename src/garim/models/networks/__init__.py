@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from garim.errors import ModelError
 from garim.models.networks.flatten_mlp import FlattenMLP, flatten_mlp
+from garim.models.networks.grey import grey
 from garim.models.networks.small_cnn import small_cnn
 
 OURS: dict[str, Callable[..., nn.Module]] = {
     "small_cnn": small_cnn,  # four stages, from scratch, for small pictures
     "flatten_mlp": flatten_mlp,  # any timm backbone, flattened, two dense layers
+    "grey": grey,  # any network, shown pictures without their colours
 }
 """Our own networks, by the name that timm knows them by."""
 
@@ -48,7 +50,7 @@ def create(name: str, num_classes: int, options: Mapping[str, Any] | None = None
         ModelError: no such network (the nearest names are given), or it refuses an option.
     """
     check_name(name)
-    _check_options(options or {})
+    check_options(options or {})
     try:
         network: nn.Module = timm.create_model(name, num_classes=num_classes, **(options or {}))
     except _REFUSALS as error:
@@ -56,13 +58,17 @@ def create(name: str, num_classes: int, options: Mapping[str, Any] | None = None
     return network
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Let no option, which a model's folder may bring along, load a file or open a connection."""
+def check_options(options: Mapping[str, Any]) -> None:
+    """Let no option, which a model's folder may bring along, load a file or open a connection.
+
+    Raises:
+        ModelError: one would.
+    """
     inner = options.get("backbone_options") or {}
     if refused := sorted(_LOADING & {*options, *inner}):
         raise ModelError(f"the network options {', '.join(refused)} are not for users to set")
-    if "backbone" in options:
-        check_name(str(options["backbone"]))
+    for name in {"backbone", "of"} & {*options}:
+        check_name(str(options[name]))
 
 
 def check_name(name: str) -> None:
