@@ -83,7 +83,7 @@ def _evidence(dataset: garim.Dataset, weights: Path) -> Evidence:
         backbone="mobilenetv2_100", weights=str(weights), network_options=("pad_type=same",),
         mean=0.5, std=0.5,
     )  # fmt: skip
-    return gather(dataset, settings, Backbone(dataset, settings))
+    return gather(dataset, settings, Backbone(settings))
 
 
 def planted(labels: Labels, kind: str, rate: float, seed: int) -> Labels:

@@ -154,7 +154,7 @@ def audit(
     chosen = settings or AuditSettings()
     chosen.check(tuple(CHECKS))
     names = [n for n in CHECKS if (not chosen.only or n in chosen.only) and n not in chosen.skip]
-    evidence = gather(dataset, chosen, _judge(dataset, chosen, classifier, names))
+    evidence = gather(dataset, chosen, _judge(chosen, classifier, names))
     skipped = {n: r for n in names if (r := lacking(CHECKS[n].needs, evidence)) is not None}
     findings = {n: CHECKS[n].find(evidence) for n in names if n not in skipped}
     return Audit(evidence=evidence, findings=findings, skipped=skipped,
@@ -162,14 +162,14 @@ def audit(
 
 
 def _judge(
-    dataset: Dataset, settings: AuditSettings, classifier: Classifier | None, names: Iterable[str]
+    settings: AuditSettings, classifier: Classifier | None, names: Iterable[str]
 ) -> Judge | None:
     """Choose a network, if there is one and a check that needs it."""
     needs = {CHECKS[name].needs for name in names} & set(NETWORK)
     if needs and classifier is not None:
         return Trained(classifier, presence="presence" in needs)
     if needs - {"presence"} and settings.weights is not None:
-        return Backbone(dataset, settings)
+        return Backbone(settings)
     return None
 
 

@@ -105,7 +105,7 @@ def _blurred_along(values: NDArray[np.float32], axis: int) -> float:
     reflected = cv2.BORDER_REFLECT
     again = cv2.blur(values, width, borderType=reflected)
     edges, left = (
-        cv2.absdiff(cv2.Sobel(one, cv2.CV_32F, axis, 1 - axis, borderType=reflected), 0)
+        np.abs(cv2.Sobel(one, cv2.CV_32F, axis, 1 - axis, borderType=reflected))
         for one in (values, again)
     )
     kept = cv2.min(edges, left)[2:-1, 2:-1]

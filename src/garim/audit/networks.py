@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from garim.audit.look import Look
 from garim.audit.settings import AuditSettings
-from garim.dataset import Dataset
-from garim.models.classifier import Classifier, normalised
+from garim.models.classifier import Classifier
+from garim.models.embedder import Embedder, EmbedderCard
 from garim.models.instances import STRONG, SUREST
 from garim.models.localizer import evidence
-from garim.models.networks import frozen_part
 from garim.pictures import Pixels
-from garim.training.learners import build
-from garim.training.settings import resolve
+from garim.training.embedders import starting_embedder
 
 Floats = NDArray[np.float32]
 
@@ -62,23 +60,18 @@ class Judge(Protocol):
 class Backbone:
     """A frozen network with starting weights: features only."""
 
-    def __init__(self, dataset: Dataset, settings: AuditSettings) -> None:
-        chosen = settings.network()
-        self.recipe = resolve(chosen)
-        self.side = self.recipe.size
-        network, _ = build(self.recipe, dataset.classes or ("any",), chosen)
-        self.network = network.eval().to(memory_format=torch.channels_last)
+    def __init__(self, settings: AuditSettings) -> None:
+        self.embedder = starting_embedder(settings.network())
+        self.side = self.embedder.side
         self._features: list[Floats] = []
 
     def see(self, batch: Pixels, digests: Sequence[str]) -> None:
         """Compute features."""
-        inputs = normalised(torch.from_numpy(batch), self.recipe.mean, self.recipe.std)
-        with torch.inference_mode():
-            self._features.append(frozen_part(self.network)(inputs).flatten(1).float().numpy())
+        self._features.append(self.embedder(batch))
 
     def seen(self, looks: Sequence[Look | None]) -> Seen:
         """Give the features."""
-        return Seen(_of_length_one(_spread(self._features, looks)))
+        return Seen(_spread(self._features, looks))
 
 
 class Trained:
@@ -93,17 +86,16 @@ class Trained:
         self.classifier = classifier
         self.localizer = classifier.localizer if presence else None
         self.side = max(classifier.card.size, self.localizer.size if self.localizer else 0)
+        card = EmbedderCard.of_classifier(classifier.card)
+        self.embedder = Embedder(classifier.network, card)
         self._features: list[Floats] = []
         self._probabilities: list[Floats] = []
         self._presence: list[Floats] = []
 
     def see(self, batch: Pixels, digests: Sequence[str]) -> None:
         """Compute features and scores."""
-        card, small = self.classifier.card, _shrunk(batch, self.classifier.card.size)
-        with torch.inference_mode():
-            inputs = normalised(torch.from_numpy(small), card.mean, card.std)
-            found = frozen_part(self.classifier.network)(inputs.to(self.classifier.device))
-        self._features.append(found.flatten(1).float().cpu().numpy())
+        small = _shrunk(batch, self.classifier.card.size)
+        self._features.append(self.embedder(small))
         self._probabilities.append(out_of_fold(self.classifier, small, digests))
         if self.localizer is not None:
             self._presence.append(self._strongest(_shrunk(batch, self.localizer.size)))
@@ -123,7 +115,7 @@ class Trained:
     def seen(self, looks: Sequence[Look | None]) -> Seen:
         """Give what was seen."""
         return Seen(
-            features=_of_length_one(_spread(self._features, looks)),
+            features=_spread(self._features, looks),
             model=self.classifier.digest(),
             classifier=self.classifier,
             probabilities=(_spread(self._probabilities, looks) if self.classifier.folds else None),
@@ -161,8 +153,3 @@ def _spread(parts: Sequence[Floats], looks: Sequence[Look | None]) -> Floats:
     if parts:
         spread[there] = np.concatenate(parts)
     return spread
-
-
-def _of_length_one(features: Floats) -> Floats:
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.maximum(lengths, 1e-9), dtype=np.float32)
