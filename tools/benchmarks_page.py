@@ -203,9 +203,366 @@ def audit() -> str:
     return "".join(parts)
 
 
+TRAINING = """
+## Choosing how to train
+
+Tables of `garim compare-training` on `clothing5`, judged on its own 189 test pictures; means over
+the seeds ± the 95 % interval of the mean, and differences from the first line, paired by seed. One
+test picture is .005 of accuracy. [What the settings do](compare-training.md).
+"""
+
+IMBALANCE = """
+### Imbalance
+
+```sh
+python benchmarks/classification_imbalance.py --json docs/benchmarks/classification_imbalance.json
+```
+
+Train and validation thinned to the proportions of the clothing document, which leaves {fewest}
+pictures of the rarest class to train on; a head on frozen MobileNetV2 features.
+
+"""
+
+COLOUR = """
+### Colour or grey
+
+```sh
+python benchmarks/classification_colour.py --json docs/benchmarks/classification_colour.json
+```
+
+The document's network from scratch at 32 × 32, {epochs} epochs.
+
+"""
+
+NOISE = """
+### Wrong labels in training
+
+```sh
+python benchmarks/classification_noise.py --json docs/benchmarks/classification_noise.json
+```
+
+Labels of train and validation changed at random; a head on frozen features.
+
+| wrong | trained on | loss | accuracy | macro F1 |
+|---|---|---|---:|---:|
+"""
+
+DEFAULT = """
+### With nothing chosen
+
+```sh
+python benchmarks/classification_default.py --json docs/benchmarks/classification_default.json
+```
+
+| what | accuracy | macro F1 |
+|---|---:|---:|
+"""
+
+
+def training() -> str:
+    """Give the sections on training; each is empty until it has been measured."""
+    found = {name: FIGURES / f"classification_{name}.json"
+             for name in ("imbalance", "colour", "noise", "default")}  # fmt: skip
+    read = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    parts = [TRAINING] if read else []
+    if "imbalance" in read:
+        fewest = min(read["imbalance"]["pictures"]["train"].values())
+        parts.append(IMBALANCE.format(fewest=fewest) + _compared(read["imbalance"]))
+    if "colour" in read:
+        parts.append(COLOUR.format(**read["colour"]) + _compared(read["colour"]))
+    if "noise" in read:
+        parts.append(NOISE + "".join(map(_noise_lines, read["noise"])))
+    if "default" in read:
+        parts.append(DEFAULT + "".join(map(_default_line, read["default"])))
+    return "".join(parts)
+
+
+def _compared(found: dict[str, Any]) -> str:
+    """Write one comparison as a table, with the F1 of every class."""
+    text = _row("settings", "accuracy", "macro F1", "difference", *found["classes"])
+    text += "|---|" + "---:|" * (3 + len(found["classes"])) + "\n"
+    for one in found["settings"]:
+        name = ", ".join(f"{k}={v}" for k, v in one["settings"].items())
+        gain = one["difference"].get("macro_f1")
+        text += _row(
+            name,
+            *(_mean(one[figure]) for figure in ("accuracy", "macro_f1")),
+            "" if gain is None else _mean(gain, "+"),
+            *(f"{one['f1'][label]['mean']:.3f}" for label in found["classes"]),
+        )
+    return text
+
+
+def _mean(given: dict[str, float], sign: str = "") -> str:
+    return f"{given['mean']:{sign}.3f} ± {given['high'] - given['mean']:.3f}"
+
+
+def _noise_lines(found: dict[str, Any]) -> str:
+    return "".join(
+        _row(f"{found['rate']:.0%}", found["data"], one["settings"].get("noise", "none"),
+             _mean(one["accuracy"]), _mean(one["macro_f1"]))
+        for one in found["settings"]
+    )  # fmt: skip
+
+
+def _default_line(found: dict[str, Any]) -> str:
+    if "settings" not in found:
+        return _row(found["what"], found["accuracy"], found["macro_f1"])
+    (one,) = found["settings"]
+    return _row(found["what"], _mean(one["accuracy"]), _mean(one["macro_f1"]))
+
+
+SHAPES_HEAD = """
+## Outlines
+
+```sh
+python benchmarks/similarity_shapes.py --json docs/benchmarks/similarity_shapes.json
+```
+
+`mpeg7`: 1,400 silhouettes of 70 kinds. *Bullseye* is the share of a kind among the 40 most alike.
+In the other columns one silhouette of each kind is changed as if it were seen from elsewhere (a
+plane turned, tilted away, a part cut off), and has to find itself: the share that come first.
+
+| method | bullseye | {changes} |
+|---|---:|{lines}
+"""
+
+SHAPES_TAIL = """
+Some silhouettes of a kind are nearly the same, so that even a mere turn does not always come first.
+What a turn does to the picture, the embeddings notice and the outlines do not; tilted by 30°, an
+outline is lost to its Hu moments.
+"""
+
+RETRIEVAL_HEAD = """
+## Photos that show the same kind of thing
+
+```sh
+python benchmarks/similarity_retrieval.py --json docs/benchmarks/similarity_retrieval.json
+```
+
+`clothing5`, the 189 pictures of the test split, five kinds of garments: each picture asks for the
+others. What is learned is learned on the rest of the data. mAP, precision of the ten nearest, and
+the share of queries whose nearest is of their kind.
+
+| method | mAP | P@10 | nearest right |
+|---|---:|---:|---:|
+"""
+
+RETRIEVAL_TAIL = """
+Outlines do find many garments by their nearest neighbour, as others lie in the same pose on the same
+floor; but the whole ranking falls apart, as the same garment in another pose has another outline.
+Embeddings keep it, and labels improve them. Where one garment fills the picture, cutting it out
+changes nothing; whitening, learned on few pictures, makes it worse.
+"""
+
+SCALE = """
+## Search in many vectors
+
+```sh
+python benchmarks/search_scale.py --vectors {vectors} --json docs/benchmarks/search_scale.json
+```
+
+{vectors:,} clustered vectors of {components} components, {threads} threads of a busy machine: the
+graph built in {build_seconds:.0f} s; at most {peak_memory_mib:,} MiB of memory, {disk_mib:,} MiB on
+the disk. One query at a time: {query_p50_ms:.1f} ms (median), {query_p95_ms:.1f} ms (95 %), at a
+recall of {recall_at_10:.3f} of the ten nearest; the config promised {recall_noted:.3f}. Comparing
+with all takes {exact_p50_ms:.1f} ms.
+"""
+
+
+def similarity() -> str:
+    """Give the sections on similarity; each is empty until it has been measured."""
+    found = {name: FIGURES / f"{name}.json"
+             for name in ("similarity_shapes", "similarity_retrieval", "search_scale")}  # fmt: skip
+    known = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    text = ""
+    if shapes := known.get("similarity_shapes"):
+        first = shapes["found_first"]
+        text += SHAPES_HEAD.format(changes=" | ".join(first), lines="---:|" * len(first))
+        text += "".join(_row(name, value, *(first[change][name] for change in first))
+                        for name, value in shapes["bullseye"].items())  # fmt: skip
+        text += SHAPES_TAIL
+    if retrieval := known.get("similarity_retrieval"):
+        figures = ("map", "precision_at_10", "nearest")
+        text += RETRIEVAL_HEAD
+        text += "".join(_row(r["method"], *(r[name] for name in figures)) for r in retrieval)
+        text += RETRIEVAL_TAIL
+    if scale := known.get("search_scale"):
+        text += SCALE.format(**scale)
+    return text
+
+
+SET5 = """
+## Larger pictures
+
+```sh
+python benchmarks/upscaling_set5.py --seconds {seconds:g} --json docs/benchmarks/upscaling_set5.json
+python benchmarks/upscaling_dogs.py --epochs 12 --json docs/benchmarks/upscaling_dogs.json
+```
+
+Set5, ×2, luminance, without a border of 2; the small pictures are those that MATLAB's bicubic made.
+The weights that come with Garim have 78,348 parameters. The literature: SRCNN 36.66, FSRCNN 37.00,
+CARN-M 37.53, IMDN 38.00 dB. Below, the pictures were blurred by a Gaussian of σ before they were
+shrunk; `zero-shot` learned {seconds:g} seconds from each small picture alone.
+
+| pictures | method | PSNR | SSIM |
+|---|---|---:|---:|
+"""
+
+DOGS = """
+`dogs_32`, 16 × 16 to 32 × 32 pixels as in the document, a tenth held out; all networks learned from
+the same pairs, as often, in the same batches. Luminance, border 2, and PSNR over all values.
+
+| method | parameters | PSNR | SSIM | PSNR, RGB |
+|---|---:|---:|---:|---:|
+"""
+
+UPSCALING_SPEED = """
+Seconds per megapixel of result on the CPU, {threads} thread of a busy machine, best of three
+(`benchmarks/upscaling_speed.py`):
+
+| method | s |
+|---|---:|
+"""
+
+RECOGNITION = """
+A classifier (MobileNetV2, frozen) trained on `clothing5`; its test pictures at 16 pixels a side, as
+they are and enlarged ×4 (`benchmarks/upscaling_recognition.py`):
+
+| pictures | accuracy | interval |
+|---|---:|---:|
+"""
+
+
+def upscaling() -> str:
+    """Give the section on larger pictures; each table is left out until it has been measured."""
+    names = ("set5", "dogs", "speed", "recognition")
+    found = {name: FIGURES / f"upscaling_{name}.json" for name in names}
+    known = {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+    text = ""
+    if set5 := known.get("set5"):
+        lines = [("Set5", r["name"], r) for r in set5["plain"]]
+        lines += [(f"blurred, σ = {r['blur']:g}", r["way"], r) for r in set5["blurred"]]
+        text += SET5.format(seconds=set5["seconds"])
+        text += "".join(_row(of, name, f"{r['psnr']:.2f}", f"{r['ssim']:.4f}")
+                        for of, name, r in lines)  # fmt: skip
+    if dogs := known.get("dogs"):
+        text += DOGS + "".join(
+            _row(r["name"], f"{r['parameters']:,}" if "parameters" in r else "",
+                 f"{r['psnr']:.2f}", f"{r['ssim']:.4f}", f"{r['rgb_psnr']:.2f}")
+            for r in dogs
+        )  # fmt: skip
+    if speed := known.get("speed"):
+        text += UPSCALING_SPEED.format(**speed["machine"])
+        text += "".join(_row(r["name"], r["seconds"]) for r in speed["rows"])
+    if recognition := known.get("recognition"):
+        text += RECOGNITION + "".join(
+            _row(r["name"], r["accuracy"], "{:.3f} to {:.3f}".format(*r["interval"]))
+            for r in recognition
+        )
+    return text
+
+
 def _row(*cells: str | float) -> str:
     texts = (f"{cell:.3f}" if isinstance(cell, float) else cell for cell in cells)
     return "| " + " | ".join(texts) + " |\n"
+
+
+SEGMENTATION = """
+## Masks
+
+```sh
+python benchmarks/segmentation_street.py --epochs 12 --precision bf16-mixed \\
+    --json docs/benchmarks/segmentation_street.json
+```
+
+`ccp_street5`: five kinds of garment and background in 502 street photos, split by picture with a
+seed; judged on the {pictures} test photos at full size. The networks start from MobileNetV2 weights
+(ImageNet), are trained on a processor, on crops of 192 px of photos brought to 256 px, and see the
+same crops. The others classify each pixel by its colour, place and texture. `nothing` calls every
+pixel background.
+
+| method | mean IoU | pixel accuracy | boundary F | {classes} |
+|---|---:|---:|---:|{rules}
+"""
+
+NUCLEI = """
+```sh
+python benchmarks/instances_nuclei.py --json docs/benchmarks/instances_nuclei.json
+```
+
+`nuclei_dsb2018`: single nuclei in microscope pictures, {pictures} test pictures with {objects}
+nuclei. Average precision of masks, by pycocotools.
+
+| method | AP | AP50 | AP75 |
+|---|---:|---:|---:|
+"""
+
+
+def segmentation() -> str:
+    """Give the section on masks; empty until it has been measured."""
+    text, path = "", FIGURES / "segmentation_street.json"
+    if path.exists():
+        rows = sorted(json.loads(path.read_text()), key=lambda row: float(row["miou"]))
+        names = list(rows[0]["ious"])
+        listed = " | ".join(name.replace("_", " ") for name in names)
+        rules = "---:|" * len(names)
+        text += SEGMENTATION.format(pictures=rows[0]["pictures"], classes=listed, rules=rules)
+        for row in rows:
+            figures = [row["miou"], row["pixel_accuracy"], row["boundary_f"], *row["ious"].values()]
+            text += f"| {row['name']} | " + " | ".join(f"{v:.3f}" for v in figures) + " |\n"
+    path = FIGURES / "instances_nuclei.json"
+    if path.exists():
+        rows = json.loads(path.read_text())
+        text += NUCLEI.format(**rows[0])
+        for row in rows:
+            figures = [row["ap"], row["ap50"], row["ap75"]]
+            text += f"| {row['name']} | " + " | ".join(f"{v:.3f}" for v in figures) + " |\n"
+    return text
+
+
+CONTOUR = """
+## Boxes without a model
+
+```sh
+python benchmarks/contour_quality.py --json docs/benchmarks/contour_quality.json
+python benchmarks/foreground_quality.py --json docs/benchmarks/foreground_quality.json
+```
+
+The contour crop against the box around all garments of street photos (`ccp_street5`) and around
+all fruit of web photos (`fruit_boxes`), on {pictures} pictures of each that nothing was tuned on. A
+failure is an IoU below a half, or no box.
+
+| | way | IoU | failures |
+|---|---|---:|---:|
+"""
+
+FOREGROUND = """
+The foreground against the person's mask (street photos), and its box against that around all
+fruit, on {pictures} pictures of each. `onnx` is a small network for portraits; `grabcut-centre` is
+GrabCut from a box that leaves a tenth on each side.
+
+| | method | mask IoU | F | IoU of the box | s per picture |
+|---|---|---:|---:|---:|---:|
+"""
+
+
+def foreground() -> str:
+    """Give the section on boxes without a model; empty until it has been measured."""
+    text, path = "", FIGURES / "contour_quality.json"
+    if path.exists():
+        rows = json.loads(path.read_text())
+        text += CONTOUR.format(**rows[0])
+        text += "".join(_row(r["data"], r["way"], r["iou"], r["failures"]) for r in rows)
+    path = FIGURES / "foreground_quality.json"
+    if path.exists():
+        rows = json.loads(path.read_text())
+        text += FOREGROUND.format(**rows[0])
+        names = ("mask_iou", "f", "box_iou", "seconds")
+        text += "".join(
+            _row(r["data"], r["method"], *(r.get(name, "") for name in names)) for r in rows
+        )
+    return text
 
 
 def main() -> None:
@@ -218,7 +575,17 @@ def main() -> None:
         for r in rows
     ]
     (ROOT / "docs" / "benchmarks.md").write_text(
-        HEAD + "".join(lines) + TAIL + benefit() + speed() + audit()
+        HEAD
+        + "".join(lines)
+        + TAIL
+        + benefit()
+        + speed()
+        + training()
+        + audit()
+        + similarity()
+        + upscaling()
+        + segmentation()
+        + foreground()
     )
 
 

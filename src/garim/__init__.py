@@ -32,9 +32,13 @@ if platform.libc_ver()[0] == "glibc" and not any(n.startswith("MALLOC_") for n i
         ctypes.CDLL(None).mallopt(_option, _value)
 
 from garim.audit import Audit, AuditSettings, audit
+from garim.augmentation import Augmented, AugmentSettings, augment
 from garim.boxes import Box
+from garim.collection import Collected, CollectSettings, collect
+from garim.comparison import TrainingComparison, compare_training
 from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
 from garim.doctor import doctor
+from garim.enhancement import Upscaled, UpscaleSettings, upscale
 from garim.errors import (
     DatasetError,
     Failure,
@@ -47,12 +51,43 @@ from garim.errors import (
 )
 from garim.evaluation import evaluate
 from garim.extraction import ExtractSettings, extract, sweep
+from garim.foreground import Cutouts, CutoutSettings, ForegroundSettings, cutout
 from garim.models.classifier import Classifier
+from garim.models.detections import Detections
+from garim.models.detector import Detector
+from garim.models.embedder import Embedder
+from garim.models.export import export
+from garim.models.instance_segmenter import InstanceSegmenter
 from garim.models.saved import load as load_model
+from garim.models.segmenter import Segmenter
+from garim.models.upscaler import Upscaler
+from garim.models.yolo_onnx import YoloOnnx
 from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
 from garim.plan import load as load_plan
+from garim.prediction import Predictions, PredictSettings, predict
 from garim.report import contact_sheet
-from garim.training import TrainSettings, train
+from garim.similarity import (
+    Comparison,
+    EmbedSettings,
+    Index,
+    IndexSettings,
+    compare,
+    index,
+    query,
+)
+from garim.training import (
+    DetectTrainSettings,
+    InstanceTrainSettings,
+    SegmentTrainSettings,
+    TrainSettings,
+    UpscaleTrainSettings,
+    train,
+    train_detector,
+    train_embedder,
+    train_instances,
+    train_segmenter,
+    train_upscaler,
+)
 
 __version__ = "0.1.0"
 
@@ -60,36 +95,78 @@ __all__ = [
     "ApplySettings",
     "Audit",
     "AuditSettings",
+    "AugmentSettings",
+    "Augmented",
     "Box",
     "Classifier",
+    "CollectSettings",
+    "Collected",
+    "Comparison",
+    "CutoutSettings",
+    "Cutouts",
     "Dataset",
     "DatasetError",
+    "DetectTrainSettings",
+    "Detections",
+    "Detector",
     "Edit",
+    "EmbedSettings",
+    "Embedder",
     "ExtractSettings",
     "Failure",
+    "ForegroundSettings",
     "FormatError",
     "GarimError",
+    "Index",
+    "IndexSettings",
+    "InstanceSegmenter",
+    "InstanceTrainSettings",
     "ModelError",
     "PictureError",
     "Plan",
     "PlanError",
+    "PredictSettings",
+    "Predictions",
+    "SegmentTrainSettings",
+    "Segmenter",
     "Selection",
     "SettingsError",
     "SplitSettings",
     "TrainSettings",
+    "TrainingComparison",
+    "UpscaleSettings",
+    "UpscaleTrainSettings",
+    "Upscaled",
+    "Upscaler",
+    "YoloOnnx",
     "apply",
     "audit",
+    "augment",
+    "collect",
+    "compare",
+    "compare_training",
     "contact_sheet",
+    "cutout",
     "dataset_of",
     "doctor",
     "evaluate",
+    "export",
     "extract",
+    "index",
     "load_model",
     "load_plan",
+    "predict",
+    "query",
     "read",
     "split",
     "sweep",
     "train",
+    "train_detector",
+    "train_embedder",
+    "train_instances",
+    "train_segmenter",
+    "train_upscaler",
     "undo",
+    "upscale",
     "write",
 ]

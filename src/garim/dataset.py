@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from garim import files, formats
-from garim.copies import copy_groups
+from garim.copies import Copy, copy_groups, groups_of
 from garim.errors import DatasetError, Failure, SettingsError
 from garim.formats.rows import SPLITS, Contents, Row
 
@@ -125,6 +125,14 @@ class Dataset:
     def labelled(self) -> Dataset:
         """Keep the rows that have a label."""
         return replace(self, rows=tuple(row for row in self.rows if row.label is not None))
+
+    def _repr_html_(self) -> str:
+        """Show the dataset in Jupyter: pictures per class and split."""
+        counts = self.counts()
+        table = [(name, *(of[name] for of in counts.values())) for name in self.classes]
+        pictures = len({row.file_name for row in self.rows})
+        title = f"{self.origin}: {pictures} pictures, {len(self.classes)} classes"
+        return files.html_table(title, ("class", *counts), table)
 
     def class_index(self) -> dict[str, int]:
         """Give the position of each class in ``classes``."""
@@ -270,11 +278,29 @@ def split(dataset: Dataset, settings: SplitSettings | None = None) -> Dataset:
 
 
 def _groups(dataset: Dataset, names: Sequence[str], near: bool) -> list[list[str]]:
-    numbers = copy_groups([dataset.root / name for name in names]) if near else range(len(names))
+    numbers = related(dataset, names) if near else range(len(names))
     grouped: dict[int, list[str]] = defaultdict(list)
     for name, number in zip(names, numbers, strict=True):
         grouped[number].append(name)
     return list(grouped.values())
+
+
+def related(dataset: Dataset, names: Sequence[str]) -> list[int]:
+    """Number the pictures that must stay together: near copies, and those of one source.
+
+    Parts, and augmented copies, name the picture that they were made from as their ``source``.
+    """
+    numbers = copy_groups([dataset.root / name for name in names])
+    joined = [Copy(group, index, "near", 1.0) for index, group in enumerate(numbers)]
+    changed = {row.source for row in dataset.rows if row.edits or row.source_box}
+    place = {name: index for index, name in enumerate(names)}
+    first: dict[str, int] = {}
+    for row in dataset.rows:
+        origin = row.source or row.file_name
+        if origin in changed and row.file_name in place:
+            one = first.setdefault(origin, place[row.file_name])
+            joined.append(Copy(one, place[row.file_name], "near", 1.0))
+    return groups_of(len(names), joined)
 
 
 def assign_splits(

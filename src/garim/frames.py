@@ -123,7 +123,7 @@ def _timing(picture: WholePicture) -> dict[str, Any]:
 def _as_seen(frame: Image.Image) -> Image.Image:
     """Give RGB, or RGBA where something shows through; WebP's reader says RGBA always."""
     full = frame.convert("RGBA")
-    return full if full.getextrema()[3] != (255, 255) else full.convert("RGB")
+    return full if full.getchannel("A").getextrema() != (255, 255) else full.convert("RGB")
 
 
 def _exif(image: Image.Image) -> bytes | None:

@@ -133,7 +133,7 @@ def header(path: Path) -> Header:
     Raises:
         PictureError: the file is no picture, cannot be read, or is over the size limits.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         if image.format == "PNG":
             _find_exif_behind_the_pixels(image)
         width, height = image.size if _orientation(image) < 5 else image.size[::-1]
@@ -150,20 +150,20 @@ def open_picture(path: Path, at_least: int | None = None) -> Decoded:
     Raises:
         PictureError: the file is no picture, is cut off, cannot be read or is over the limits.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         full, mode = image.size, image.mode
         if at_least is not None:
             image.draft("RGB", (max(at_least, 1), max(at_least, 1)))
         is_whole = image.size == full
-        upright = _upright(image)
+        upright = upright_frame(image)
         size = upright.size if is_whole else full if _orientation(image) < 5 else full[::-1]
         return Decoded(_eight_bit_rgb(upright), size, mode)
 
 
 def decode(data: bytes, name: str) -> Image.Image:
     """Open a picture held in memory, upright, as 8-bit RGB; ``name`` is for the error."""
-    with _opened(Path(name), BytesIO(data)) as image:
-        return _eight_bit_rgb(_upright(image))
+    with opened(Path(name), BytesIO(data)) as image:
+        return _eight_bit_rgb(upright_frame(image))
 
 
 def open_mask(path: Path) -> tuple[NDArray[np.uint8], bytes]:
@@ -176,12 +176,12 @@ def open_mask(path: Path) -> tuple[NDArray[np.uint8], bytes]:
     Raises:
         PictureError: the file cannot be opened, is in colour, or has more than 8 bits.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         if image.mode not in {"1", "L", "P"}:
             expected = "a mask must be a palette or 8-bit grey picture of class numbers"
             raise PictureError(path, f"{expected}; this one is {image.mode}")
         palette = bytes(image.getpalette("RGB") or ()) if image.mode == "P" else b""
-        return np.array(_upright(image), dtype=np.uint8), palette
+        return np.array(upright_frame(image), dtype=np.uint8), palette
 
 
 def to_array(image: Image.Image) -> Pixels:
@@ -212,9 +212,9 @@ def crop_file(source: Path, box: Box, target: Path, quality: int = 95) -> None:
     Raises:
         PictureError: the picture cannot be opened, the box is outside it, or the disk refuses.
     """
-    with _opened(source) as image:
+    with opened(source) as image:
         kind = image.format or "PNG"
-        upright = _upright(image)
+        upright = upright_frame(image)
         part = box.rounded().clip(*upright.size)
         if part.is_degenerate:
             size = f"{upright.width} × {upright.height}"
@@ -254,7 +254,7 @@ def _regular(path: Path) -> Path:
 
 
 @contextmanager
-def _opened(path: Path, stream: IO[bytes] | None = None) -> Iterator[Image.Image]:
+def opened(path: Path, stream: IO[bytes] | None = None) -> Iterator[Image.Image]:
     """Open without decoding, check the size, and turn every failure into a PictureError."""
     try:
         with Image.open(stream or _regular(path), formats=_READERS) as image:
@@ -306,7 +306,7 @@ def _find_exif_behind_the_pixels(image: Image.Image) -> None:
         stream.seek(length + 4, os.SEEK_CUR)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright_frame(image: Image.Image) -> Image.Image:
     """Decode the first frame, in its own mode, and turn it; a new image, without its file."""
     image.load()
     turn = _TURNS.get(_orientation(image))

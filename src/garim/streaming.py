@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -73,16 +73,27 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
             step(1)
 
 
+class Step(Protocol):
+    """Moves a progress bar on."""
+
+    def __call__(self, count: int, note: str = "") -> None:
+        """Move it on by so many steps, and show how things stand."""
+
+
 @contextmanager
-def steps(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Give a function that moves a progress bar on by so many steps."""
+def steps(description: str, total: int | None) -> Iterator[Step]:
+    """Give a function that moves a progress bar on."""
     progress = _shown.get()
     if progress is None:
-        yield lambda count: None
+        yield lambda count, note="": None
         return
     task = progress.add_task(description, total=total)
+
+    def step(count: int, note: str = "") -> None:
+        progress.update(task, advance=count, description=f"{description} {note}".rstrip())
+
     try:
-        yield lambda count: progress.advance(task, count)
+        yield step
     finally:
         progress.remove_task(task)
 

@@ -17,8 +17,9 @@ from garim.cli.show import finish
 from garim.formats import FORMATS
 
 TINY = ("--backbone", "small_cnn", "--size", "32", "--epochs", "1", "--batch", "8")
-COMMANDS = ("sheet", "convert", "split", "train", "evaluate", "extract", "apply", "undo", "demo",
-            "doctor")  # fmt: skip
+COMMANDS = ("sheet", "convert", "split", "train", "compare-training", "compare",
+            "train-embed", "collect", "augment", "train-detect", "evaluate",
+            "extract", "apply", "undo", "demo", "doctor")  # fmt: skip
 
 
 @pytest.fixture

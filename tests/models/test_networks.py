@@ -1,17 +1,22 @@
+import copy
+
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from torch import nn
 
 from garim.errors import ModelError
 from garim.models import networks
 from garim.models.classifier import Card, Classifier, load, normalised
 from garim.models.networks import OURS, create, frozen_part, trained_part
+from garim.models.networks.grey import without_colour
 from garim.models.weights import load_file_state, load_into
 
 TINY = "mobilenetv3_small_050"
 MLP = {"backbone": TINY, "input_size": 32, "hidden": 16}
-OPTIONS = {"flatten_mlp": MLP, "small_cnn": {"width": 8}}
+OPTIONS = {"flatten_mlp": MLP, "small_cnn": {"width": 8}, "grey": {"of": TINY}}
 NAMES = [*OURS, TINY, "resnet10t", "test_vit", "dla46_c"]
 SIZES = {"test_vit": 160}
 
@@ -129,3 +134,29 @@ def test_a_flattened_network_passes_options_on_and_takes_its_own_weights(tmp_pat
     assert load(tmp_path).network.backbone is not None
     for name, tensor in network.backbone.state_dict().items():
         assert torch.equal(other.backbone.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("of", ["small_cnn", TINY, "resnet10t", "flatten_mlp"])
+def test_a_grey_network_sees_what_pillow_turns_grey(of: str) -> None:
+    options = OPTIONS.get(of, {})
+    plain, grey = create(of, 5, options).eval(), create("grey", 5, {"of": of, **options})
+    grey = copy.deepcopy(grey.eval())
+    grey.load_state_dict(plain.state_dict())
+    coloured = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    as_grey = np.stack([np.asarray(Image.fromarray(p).convert("L").convert("RGB"))
+                        for p in coloured])  # fmt: skip
+    seen = [normalised(torch.from_numpy(p), (0.5,) * 3, (0.5,) * 3) for p in (coloured, as_grey)]
+    with torch.inference_mode():
+        rounding = (grey(seen[0]) - plain(seen[1])).abs().max()
+        colour = (plain(seen[0]) - plain(seen[1])).abs().max()
+        assert rounding < 0.2 * colour
+        if hasattr(plain, "forward_intermediates"):
+            as_luma = without_colour(seen[0])
+            maps = (grey.forward_intermediates(seen[0]), plain.forward_intermediates(as_luma))
+            for one, two in zip(*maps, strict=True):
+                assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_a_grey_network_of_nothing() -> None:
+    with pytest.raises(ModelError, match="no network 'hf-hub:someone/something'"):
+        create("grey", 2, {"of": "hf-hub:someone/something"})

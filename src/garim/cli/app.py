@@ -5,7 +5,20 @@ from __future__ import annotations
 from cyclopts import App
 
 import garim
-from garim.cli import about, datasets, learning, plans
+from garim.cli import (
+    about,
+    collection,
+    datasets,
+    detection,
+    enhancement,
+    foreground,
+    learning,
+    plans,
+    prediction,
+    review,
+    segmentation,
+    similarity,
+)
 
 app = App(
     name="garim",
@@ -16,15 +29,31 @@ app = App(
 )
 
 for command in (
+    collection.collect,
     datasets.sheet,
     datasets.audit,
     datasets.convert,
     datasets.split,
+    collection.augment,
     learning.train,
+    segmentation.train_segment,
+    segmentation.train_instances,
+    detection.train_detect,
+    enhancement.train_upscale,
+    learning.compare_training,
     learning.evaluate,
+    prediction.predict,
+    prediction.export,
+    enhancement.upscale,
     plans.extract,
+    review.review,
     plans.apply,
     plans.undo,
+    foreground.cutout,
+    foreground.contours,
+    similarity.compare,
+    similarity.train_embed,
+    similarity.search,
     about.demo,
     about.doctor,
 ):

@@ -11,6 +11,7 @@ from garim.audit import AuditSettings
 from garim.cli.options import Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
+from garim.models.classifier import load as load_classifier
 
 
 def sheet(
@@ -72,7 +73,7 @@ def audit(
         Folder of a classifier that was trained on this dataset with --folds.
     """
     dataset = garim.read(data, part)
-    classifier = None if model is None else garim.load_model(model)
+    classifier = None if model is None else load_classifier(model)
     found = garim.audit(dataset, settings, classifier)
     found.plan.save(out / "plan.jsonl")
     page = report.audit_report(found, out)

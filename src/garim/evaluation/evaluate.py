@@ -6,86 +6,67 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, overload
 
-import numpy as np
-
 from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.errors import DatasetError, Failure, PictureError
-from garim.evaluation.classification import ClassificationReport, classification_report
+from garim.errors import DatasetError, SettingsError
+from garim.evaluation.classification import ClassificationReport
+from garim.evaluation.classifiers import compare_classifiers, evaluate_classifier
+from garim.evaluation.comparison import ComparisonReport
+from garim.evaluation.detection import DetectionReport, evaluate_detector
+from garim.evaluation.instances import InstanceReport, evaluate_instances
 from garim.evaluation.localization import LocalizationReport, localization_report
+from garim.evaluation.segmentation import SegmentationReport, evaluate_segmenter
+from garim.evaluation.upscaling import UpscalingReport, evaluate_upscaler
 from garim.files import nfc
-from garim.formats.rows import SPLITS, Row
-from garim.models.classifier import Classifier, Scores
-from garim.pictures import Pixels, square
+from garim.formats.rows import SPLITS
+from garim.models.classifier import Classifier
+from garim.models.detector import Detector
+from garim.models.instance_segmenter import InstanceSegmenter
+from garim.models.segmenter import Segmenter
+from garim.models.upscaler import Upscaler
+from garim.models.yolo_onnx import YoloOnnx
 from garim.plan import Edit, Plan
-from garim.streaming import chunks, stream, track
-
-BATCH = 64
-"""Pictures per batch."""
 
 
 @overload
 def evaluate(subject: Classifier, data: Dataset) -> ClassificationReport: ...
 @overload
+def evaluate(subject: Classifier, data: Dataset, against: Classifier) -> ComparisonReport: ...
+@overload
+def evaluate(subject: Segmenter, data: Dataset) -> SegmentationReport: ...
+@overload
+def evaluate(subject: Upscaler, data: Dataset) -> UpscalingReport: ...
+@overload
+def evaluate(subject: InstanceSegmenter, data: Dataset) -> InstanceReport: ...
+@overload
+def evaluate(subject: Detector | YoloOnnx, data: Dataset) -> DetectionReport: ...
+@overload
 def evaluate(subject: Plan, data: Dataset) -> LocalizationReport: ...
 
 
-def evaluate(
-    subject: Classifier | Plan, data: Dataset
-) -> ClassificationReport | LocalizationReport:
-    """Say how good a classifier or a plan is.
+def evaluate(subject: Any, data: Dataset, against: Any = None) -> Any:
+    """Say how good a classifier or a plan is, or whether a classifier is better than another.
 
     Args:
-        subject: a classifier, judged on the labels of ``data``; or a plan, judged on its boxes.
+        subject: a classifier, judged on the labels of ``data``; a plan, judged on its boxes; a
+            segmenter, judged on its masks; or an upscaler, judged on the pictures themselves.
         data: the truth.
+        against: another classifier of the same classes, judged on the same pictures.
 
     Raises:
         DatasetError: nothing in ``data`` can be judged.
+        ModelError: two models that do not have the same classes.
+        SettingsError: a subject that cannot be judged, or two that cannot be compared.
     """
-    report: ClassificationReport | LocalizationReport = JUDGES[type(subject)](subject, data)
-    return report
-
-
-def evaluate_classifier(classifier: Classifier, data: Dataset) -> ClassificationReport:
-    """Judge a classifier on the labels of a dataset.
-
-    Pictures that cannot be opened, or whose label the model does not know, are left out and
-    listed.
-
-    Raises:
-        DatasetError: no picture can be judged.
-    """
-    number = {name: index for index, name in enumerate(classifier.classes)}
-    known = [row for row in data.rows if row.label in number]
-    failures = [
-        Failure(row.file_name, f"its label {row.label!r} is not one of the model's classes")
-        for row in data.rows
-        if row.label not in number
-    ]
-    rows, scores = _score(classifier, data, known, failures)
-    targets = np.array([number[row.label or ""] for row in rows], dtype=np.int64)
-    names = [row.file_name for row in rows]
-    return classification_report(targets, scores, classifier.classes, names, failures)
-
-
-def _score(
-    classifier: Classifier, data: Dataset, rows: list[Row], failures: list[Failure]
-) -> tuple[list[Row], Scores]:
-    size = classifier.card.size
-    opened = stream(lambda row: square(data.path(row), size), rows)
-    good: list[Row] = []
-    parts = [np.zeros((0, len(classifier.classes)), np.float32)]
-    for part in chunks(track(opened, "Evaluating", len(rows)), BATCH):
-        batch: list[Pixels] = []
-        for row, result in part:
-            if isinstance(result, PictureError):
-                failures.append(Failure(row.file_name, result.reason))
-            else:
-                good.append(row)
-                batch.append(result)
-        if batch:
-            parts.append(classifier.scores(np.stack(batch)))
-    return good, np.concatenate(parts)
+    if type(subject) not in JUDGES:
+        known = ", ".join(one.__name__ for one in JUDGES)
+        raise SettingsError([f"a {type(subject).__name__} cannot be judged; what can: {known}"])
+    if against is None:
+        return JUDGES[type(subject)](subject, data)
+    if type(subject) is not type(against) or type(subject) not in COMPARERS:
+        kinds = f"{type(subject).__name__} and {type(against).__name__}"
+        raise SettingsError([f"only two models of one kind can be compared, not {kinds}"])
+    return COMPARERS[type(subject)](subject, against, data)
 
 
 def proposed_box(edit: Edit) -> Box | None:
@@ -164,5 +145,15 @@ def _ends(name: str) -> list[str]:
 JUDGES: dict[type, Callable[[Any, Dataset], Any]] = {
     Classifier: evaluate_classifier,
     Plan: evaluate_plan,
+    Segmenter: evaluate_segmenter,
+    InstanceSegmenter: evaluate_instances,
+    Detector: evaluate_detector,
+    YoloOnnx: evaluate_detector,
+    Upscaler: evaluate_upscaler,
 }
 """What judges each kind of subject."""
+
+COMPARERS: dict[type, Callable[[Any, Any, Dataset], Any]] = {
+    Classifier: compare_classifiers,
+}
+"""What compares two of a kind."""

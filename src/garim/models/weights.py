@@ -26,6 +26,44 @@ THREE_WAYS = (
 )
 
 
+_NON_COMMERCIAL = ("nc", "noncommercial", "research")
+
+
+def load_starting(
+    network: nn.Module, backbone: str, weights: str, licence: str, accept_non_commercial: bool
+) -> str:
+    """Give a network its starting weights, and their licence.
+
+    Args:
+        network: takes the weights, except for its last layer where that has another shape.
+        backbone: timm's name of it.
+        weights: a file, ``pretrained`` (timm's own) or ``none``.
+        licence: of the file.
+        accept_non_commercial: use weights whose licence forbids commercial use.
+
+    Raises:
+        ModelError: no weights to be had, or a licence that was not accepted.
+    """
+    if weights == "none":
+        return "none"
+    if weights == "pretrained":
+        licence = load_pretrained(network, backbone)
+    else:
+        path = Path(weights).expanduser()
+        load_into(network, load_file_state(path), str(path))
+    if _forbids_trade(licence) and not accept_non_commercial:
+        raise ModelError(
+            f"the weights' licence is {licence!r}, which forbids commercial use; "
+            "--accept-non-commercial uses them all the same"
+        )
+    return licence
+
+
+def _forbids_trade(licence: str) -> bool:
+    words = licence.lower().replace("_", "-").split("-")
+    return any(mark in words for mark in _NON_COMMERCIAL) or "non-commercial" in licence.lower()
+
+
 def load_file_state(path: Path) -> State:
     """Read tensors from ``.safetensors`` or a PyTorch file; no code in the file is ever run.
 

@@ -9,14 +9,12 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
-from garim import pictures
-from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.errors import PictureError
-from garim.evaluation import ClassificationReport, LocalizationReport
+from garim.errors import Failure
+from garim.evaluation import LocalizationReport
 from garim.evaluation.evaluate import proposed_box
 from garim.plan import Edit, Plan
-from garim.report import charts
+from garim.report import charts, parts
 from garim.report.page import (
     Cell,
     Chart,
@@ -32,17 +30,12 @@ from garim.report.page import (
     WidePicture,
     write_page,
 )
-from garim.report.sheet import LabelledBox, Sheet, contact_sheet, draw_boxes
+from garim.report.parts import SHOWN, shown
+from garim.report.sheet import LabelledBox, Sheet, contact_sheet
 from garim.training import Trained
-
-SHOWN = 60
-"""Pictures in a gallery; the plan itself lists all."""
 
 SHEET_SIDE = 2400
 """Longest side of a contact sheet inside a page; the picture file beside it has all of it."""
-
-SIDE = 240
-"""Longest side of a thumbnail in pixels."""
 
 _OUTCOMES: tuple[tuple[str, str, Callable[[Edit], bool]], ...] = (
     ("Proposed crops", "Least certain first: look at these.", lambda e: e.edit == "crop"),
@@ -85,14 +78,14 @@ def dataset_report(
         Figure("Boxes", sum(len(row.objects) for row in dataset.rows)),
         Figure("Files that are no pictures", len(dataset.strays)),
     ]
-    shown = Picture.of(sheet, "All pictures", side=min(max(sheet.size), SHEET_SIDE))
+    drawn = Picture.of(sheet, "All pictures", side=min(max(sheet.size), SHEET_SIDE))
     sections = (
         Section("What is in it", (Figures(tuple(figures)),)),
         Section(
             "Labels and their counts", (_counts(dataset), Table(("Class", *counts), tuple(rows)))
         ),
-        Section("The pictures", (WidePicture(shown),)),
-        *_failed([(one["picture"], one["error"]) for one in failed]),
+        Section("The pictures", (WidePicture(drawn),)),
+        *parts.failed([Failure(**one) for one in failed]),
     )
     write_page(Page(dataset.origin.name, "What this dataset holds.", sections), path)
     return path
@@ -111,7 +104,7 @@ def extraction_report(plan: Plan, dataset: Dataset, path: Path) -> Path:
             tiles = tuple(_edit_tile(edit, dataset) for edit in _spread(chosen, SHOWN))
             note = f"{lead} {len(tiles)} of {len(chosen)} shown."
             sections.append(Section(name, (Gallery(tiles),), note))
-    sections += _failed([(f.picture, f.error) for f in plan.failures])
+    sections += parts.failed(plan.failures)
     lead = (
         f"Method {plan.method}, on {dataset.origin.name}. Nothing is changed until it is applied."
     )
@@ -148,7 +141,7 @@ def _edit_tile(edit: Edit, dataset: Dataset) -> Tile:
     ]
     found = edit.score_after is not None
     return Tile(
-        _shown(path, edit.box, edit.label or ""),
+        shown(path, edit.box, edit.label or ""),
         caption=edit.label or "",
         badge=f"{edit.score_before or 0:.2f} → {edit.score_after:.2f}" if found else "not found",
         tone="good" if found else "bad",
@@ -156,72 +149,10 @@ def _edit_tile(edit: Edit, dataset: Dataset) -> Tile:
     )
 
 
-def _shown(path: Path, box: Box | None, label: str) -> tuple[Picture, ...]:
-    """The picture with its box, and the crop beside it."""
-    try:
-        opened = pictures.open_picture(path, at_least=2 * SIDE)
-    except PictureError:
-        return (Picture.of(pictures.blank(SIDE), f"{path.name} cannot be opened"),)
-    small = opened.image.copy()
-    small.thumbnail((SIDE, SIDE))
-    box = None if box is None else box.clip(*opened.size)
-    if box is None or box.is_degenerate:
-        return (Picture.of(small, f"{path.name}, {label}"),)
-    scale = small.width / opened.size[0], small.height / opened.size[1]
-    drawn = draw_boxes(small, [LabelledBox(box)], scale)
-    ratio = SIDE / max(box.width, box.height)
-    crop = opened.crop(box, (max(1, round(box.width * ratio)), max(1, round(box.height * ratio))))
-    return Picture.of(drawn, f"{path.name} with its box"), Picture.of(crop, f"the part: {label}")
-
-
-def _failed(failures: Sequence[tuple[str, str]]) -> list[Section]:
-    if not failures:
-        return []
-    table = Table(("Picture", "Reason"), tuple(failures))
-    return [Section("Could not be used", (table,), "The run went on without these.")]
-
-
-def evaluation_report(report: ClassificationReport, dataset: Dataset, folder: Path) -> Path:
-    """Write the page of a classifier's evaluation, and its confusion matrix as a picture."""
-    matrix = charts.confusion_picture(report.matrix, report.classes)
-    pictures.save(matrix, folder / "confusion_matrix.png")
-    figures = Figures((
-        Figure("Accuracy", report.accuracy, "share of pictures classified rightly"),
-        Figure("Macro F1", report.macro["f1"], "mean over classes, each counted the same"),
-        Figure("Calibration error", report.ece, "how far certainty is from being right; 0 is best"),
-        Figure("Majority baseline", report.majority_baseline, "always the most frequent class"),
-    ))  # fmt: skip
-    columns = ("Class", "Precision", "Recall", "F1", "Support")
-    rows: list[tuple[Cell, ...]] = [(c, *v.values()) for c, v in report.per_class.items()]
-    tiles = tuple(
-        Tile(
-            _shown(dataset.root / one.picture, None, one.label),
-            caption=f"{one.label}, seen as {one.predicted}",
-            badge=f"{one.score:.2f}",
-            tone="bad",
-            details=(("File", one.picture),),
-        )
-        for one in report.mistakes[:SHOWN]
-    )
-    wide = WidePicture(Picture.of(matrix, "Confusion matrix", side=900))
-    sections = [
-        Section("How good", (figures, Table(columns, tuple(rows)))),
-        Section("What is taken for what", (wide,), "Rows: the label. Columns: the prediction."),
-    ]
-    if tiles:
-        lead = f"The most certain first; {len(tiles)} of {len(report.mistakes)} shown."
-        sections.append(Section("Worst mistakes", (Gallery(tiles),), lead))
-    sections += _failed([(f.picture, f.error) for f in report.failures])
-    path = folder / "report.html"
-    lead = f"{report.pictures} pictures of {dataset.origin.name}."
-    write_page(Page("Evaluation", lead, tuple(sections)), path)
-    return path
-
-
 def localization_page(report: LocalizationReport, plan: Plan, dataset: Dataset, path: Path) -> Path:
     """Write the page of a plan's boxes against true boxes, the worst first."""
     figures = report.figures()
-    shown = Figures((
+    quality = Figures((
         *(Figure(f"CorLoc at IoU {t}", v, "boxes that fit at least so well")
           for t, v in figures["corloc"].items()),
         Figure("Purity", report.purity, "of the objects inside the box, the labelled share"),
@@ -238,7 +169,7 @@ def localization_page(report: LocalizationReport, plan: Plan, dataset: Dataset, 
     edits.sort(key=lambda e: judged[e.picture, e.label or ""].iou)
     tiles = tuple(
         Tile(
-            _shown(dataset.root / e.picture, proposed_box(e), e.label or ""),
+            shown(dataset.root / e.picture, proposed_box(e), e.label or ""),
             caption=e.label or "",
             badge=f"IoU {judged[e.picture, e.label or ''].iou:.2f}",
             tone="good" if judged[e.picture, e.label or ""].iou >= 0.5 else "bad",
@@ -246,7 +177,7 @@ def localization_page(report: LocalizationReport, plan: Plan, dataset: Dataset, 
         for e in edits[:SHOWN]
     )
     sections = (
-        Section("How well the boxes fit", (shown, table)),
+        Section("How well the boxes fit", (quality, table)),
         Section("The worst boxes", (Gallery(tiles),), f"{len(tiles)} of {len(edits)} shown."),
     )
     write_page(Page("Boxes against the truth", f"{report.boxes} boxes judged.", sections), path)
@@ -260,11 +191,14 @@ def training_report(trained: Trained, dataset: Dataset, folder: Path) -> Path:
     figures.append(Figure("Pictures", trained.pictures, "trained on"))
     recipe = tuple((name, str(value)) for name, value in trained.recipe.to_dict().items())
     sections = [
-        Section("What came of it", (Figures(tuple(figures)), *_notes(trained.notes))),
+        Section(
+            "What came of it",
+            (Figures(tuple(figures)), *_notes(trained.notes), *map(Note, trained.chosen)),
+        ),
         Section("Pictures per class and split", (_counts(dataset),)),
-        *_curves(folder / "curves" / "metrics.csv"),
+        *curves(folder / "curves" / "metrics.csv"),
         Section("Settings", (Table(("Setting", "Value"), recipe),)),
-        *_failed([(f.picture, f.error) for f in trained.failures]),
+        *parts.failed(trained.failures),
     ]
     path = folder / "report.html"
     lead = f"{card.architecture} on {dataset.origin.name}, {trained.seconds:.0f} seconds."
@@ -282,7 +216,8 @@ def _counts(dataset: Dataset) -> Chart:
     return Chart(charts.grouped_bars(by_class, title="Pictures per class and split"))
 
 
-def _curves(path: Path) -> list[Section]:
+def curves(path: Path) -> list[Section]:
+    """Draw what a training wrote into ``curves/metrics.csv``; nothing where it wrote none."""
     if not path.exists():
         return []
     table = pl.read_csv(path)
@@ -319,7 +254,7 @@ def demo_report(summary: dict[str, Any], story: Image.Image, path: Path) -> Path
         Section("What came of it", (figures, Table(columns, rows))),
         Section("Before and after", (wide,), "Pictures with several creatures, drawn at random."),
         Section("Seconds", (Table(("Step", "Seconds"), seconds),)),
-        *_failed([(f["picture"], f["error"]) for f in summary["broken"]]),
+        *parts.failed([Failure(**one) for one in summary["broken"]]),
     )
     lead = f"{summary['pictures']} messy pictures, drawn on the spot, with known truth."
     write_page(Page("Garim demo", lead, sections), path)

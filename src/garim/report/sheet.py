@@ -85,6 +85,60 @@ def before_after(
     return Sheet(_cards(cards, columns), tuple(failures))
 
 
+def captioned_sheet(
+    items: Iterable[tuple[Path, str, str]], *, columns: int = 6, cell: int = 200
+) -> Sheet:
+    """Show each picture with a short mark in its corner and a caption beneath.
+
+    ``items`` are picture, mark and caption. Captions are shortened as in `before_after`.
+    """
+    _check(columns, cell)
+    failures: list[Failure] = []
+    cards = []
+    for path, mark, text in items:
+        tile = _thumbnail(_opened(path, cell, (), failures), cell, (), False)
+        strip = Image.new("RGB", (cell, cell), _CARD)
+        corner = (cell - tile.width) // 2, (cell - tile.height) // 2
+        _frame(strip, tile, corner)
+        _chip(strip, mark, (corner[0] + 5, corner[1] + 5), colour(0))
+        cards.append((strip, files.nfc(text)))
+    return Sheet(_cards(cards, columns), tuple(failures))
+
+
+def compared_sheet(
+    rows: Iterable[tuple[Sequence[tuple[Image.Image, str]], str]], *, columns: int = 1, cell: int
+) -> Image.Image:
+    """Show versions of the same picture side by side, pixel by pixel, a caption beneath.
+
+    ``rows`` are the versions, each with a short mark in its corner, and the caption. Small pictures
+    are enlarged without smoothing.
+    """
+    _check(columns, cell)
+    cards = []
+    for versions, text in rows:
+        strip = Image.new("RGB", (len(versions) * (cell + _PADDING) - _PADDING, cell), _CARD)
+        for index, (image, mark) in enumerate(versions):
+            tile = ImageOps.contain(image, (cell, cell), Image.Resampling.NEAREST)
+            _chip(tile, mark, (5, 5), colour(index))
+            _frame(strip, tile, (index * (cell + _PADDING), (cell - tile.height) // 2))
+        cards.append((strip, files.nfc(text)))
+    return _cards(cards, columns)
+
+
+def image_sheet(
+    items: Iterable[tuple[Image.Image, str]], *, columns: int = 4, cell: int = 320
+) -> Image.Image:
+    """Show pictures that are in memory, RGB, each with a caption beneath."""
+    _check(columns, cell)
+    cards = []
+    for image, text in items:
+        tile = ImageOps.contain(image, (cell, cell))
+        strip = Image.new("RGB", (cell, cell), _CARD)
+        _frame(strip, tile, ((cell - tile.width) // 2, (cell - tile.height) // 2))
+        cards.append((strip, text))
+    return _cards(cards, columns)
+
+
 def rounds_sheet(
     rows: Iterable[tuple[Path, Sequence[Box | None]]], *, columns: int = 1, cell: int = 160
 ) -> Sheet:
