@@ -349,10 +349,10 @@ the share of queries whose nearest is of their kind.
 """
 
 RETRIEVAL_TAIL = """
-Outlines do find many garments by their nearest neighbour, as others lie in the same pose on the same
-floor; but the whole ranking falls apart, as the same garment in another pose has another outline.
-Embeddings keep it, and labels improve them. Where one garment fills the picture, cutting it out
-changes nothing; whitening, learned on few pictures, makes it worse.
+Hu moments are little better than the colours. Height functions find a right neighbour for most,
+but not the rest of its kind; embeddings of the same photos do, and a projection learned from labels
+does it best. Where one garment fills the picture, as here, cutting it out changes nothing.
+Whitening makes the ranking worse here.
 """
 
 SCALE = """

@@ -13,18 +13,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchvision.models.detection import FCOS, FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
 
 from garim import files
 from garim.errors import ModelError
 from garim.models import folder
 from garim.models.detections import LEAST, Detections
-from garim.models.instance_segmenter import RATIOS, SIDES, STRIDES, WIDTH, Pyramid, encoder_of
+from garim.models.pyramid import (
+    RATIOS,
+    SIDES,
+    STRIDES,
+    WIDTH,
+    AsTheyCome,
+    Pyramid,
+    encoder_of,
+)
 from garim.models.segmenter import at_working_size
 from garim.pictures import Pixels
 
@@ -69,17 +76,6 @@ class Network:
     """Builds it with random weights."""
     first: int
     """Number that the first class has in it."""
-
-
-class AsTheyCome(GeneralizedRCNNTransform):
-    """Normalises pictures and makes batches, but resizes nothing.
-
-    torchvision's ``_skip_resize`` skips in training only; in use it enlarges to 800 pixels.
-    """
-
-    def resize(self, image: Tensor, target: Any = None) -> tuple[Tensor, Any]:
-        """Give both back as they are."""
-        return image, target
 
 
 def _fcos(card: DetectorCard) -> nn.Module:

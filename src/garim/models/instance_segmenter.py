@@ -6,46 +6,32 @@ network that gives feature maps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
-from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+from torchvision.ops import MultiScaleRoIAlign
 
 from garim import files
 from garim.boxes import Box
 from garim.errors import ModelError
 from garim.models import folder
-from garim.models.networks import check_name, check_options
+from garim.models.pyramid import RATIOS, SIDES, AsTheyCome, Pyramid, encoder_of
 from garim.models.segmenter import at_working_size
 from garim.pictures import Pixels
-
-WIDTH = 128
-"""Channels of the feature pyramid."""
 
 MOST = 400
 """Most objects that are found in one picture."""
 
 LEAST = 0.05
 """Least score, 0 to 1, of an object that is found at all; see `InstanceSegmenter.predict`."""
-
-SIDES = (12, 24, 48, 96)
-"""Sides of the anchors in pixels, one for each map of the pyramid, finest first."""
-
-RATIOS = (0.5, 1.0, 2.0)
-"""Heights by widths of the anchors."""
-
-STRIDES = (4, 8, 16, 32)
-"""Maps that the pyramid stands on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,49 +71,6 @@ class FoundObject:
     """Where it is, shape ``(height, width)`` of the picture."""
 
 
-class Pyramid(nn.Module):
-    """The feature pyramid over a timm network, as torchvision wants a backbone.
-
-    Args:
-        encoder: gives feature maps, finest first.
-        coarser: add a map of half the last one's size.
-    """
-
-    def __init__(self, encoder: nn.Module, coarser: bool = False) -> None:
-        super().__init__()
-        self.encoder = encoder
-        channels: list[int] = encoder.feature_info.channels()  # type: ignore[union-attr, operator]
-        more = LastLevelMaxPool() if coarser else None
-        self.pyramid = FeaturePyramidNetwork(channels, WIDTH, more)
-        self.out_channels = WIDTH
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Give the maps by their number, finest first."""
-        maps = {str(number): one for number, one in enumerate(self.encoder(x))}
-        found: dict[str, Tensor] = self.pyramid(maps)
-        return found
-
-
-def encoder_of(
-    backbone: str, options: Mapping[str, Any], strides: Sequence[int] = STRIDES
-) -> nn.Module:
-    """Build a timm network that gives feature maps of these strides, with random weights.
-
-    Raises:
-        ModelError: no such backbone, or it has no such feature maps.
-    """
-    check_name(backbone)
-    check_options(options)
-    try:
-        encoder: Any = timm.create_model(backbone, features_only=True, **options)
-        found: list[int] = encoder.feature_info.reduction()
-        chosen = [len(found) - 1 - found[::-1].index(stride) for stride in strides]
-        return timm.create_model(backbone, features_only=True, out_indices=chosen, **options)
-    except Exception as error:  # what builders raise at backbones that they cannot use has no base
-        wanted = f"feature maps at strides {', '.join(map(str, strides))} are needed"
-        raise ModelError(f"{backbone} with {dict(options)}: {wanted}: {error}") from error
-
-
 def create_instances(
     backbone: str, classes: int, options: Mapping[str, Any], mean: Any, std: Any
 ) -> MaskRCNN:
@@ -143,21 +86,20 @@ def create_instances(
     Raises:
         ModelError: no such backbone, or it has no feature maps at strides 4 to 32.
     """
-    return MaskRCNN(
+    network = MaskRCNN(
         Pyramid(encoder_of(backbone, options)),
         classes + 1,
         rpn_anchor_generator=AnchorGenerator(tuple((s,) for s in SIDES), (RATIOS,) * len(SIDES)),
         box_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], 7, 2),
         mask_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], 14, 2),
-        image_mean=list(mean),
-        image_std=list(std),
         rpn_pre_nms_top_n_train=1000,
         rpn_post_nms_top_n_train=500,
         box_batch_size_per_image=128,
         box_score_thresh=LEAST,
         box_detections_per_img=MOST,
-        _skip_resize=True,  # pictures come at the size that they are to be seen at
     )
+    network.transform = AsTheyCome(0, 0, list(mean), list(std))
+    return network
 
 
 class InstanceSegmenter:

@@ -15,8 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 
 from garim import files, pictures
-from garim.copies import copy_groups
-from garim.dataset import Dataset, assign_splits
+from garim.dataset import Dataset, assign_splits, related
 from garim.errors import DatasetError, Failure, PictureError
 from garim.pictures import Pixels, square
 from garim.streaming import stream, track
@@ -57,17 +56,17 @@ def collect(dataset: Dataset, classes: Sequence[str]) -> tuple[Examples, list[Fa
     rows = [row for row in dataset.rows if row.label in number]
     good, failures = [], []
     checked = stream(_readable, [dataset.path(row) for row in rows])
-    for row, (path, result) in zip(rows, track(checked, "Reading", len(rows)), strict=True):
+    for row, (_, result) in zip(rows, track(checked, "Reading", len(rows)), strict=True):
         if isinstance(result, PictureError):
             failures.append(Failure(row.file_name, result.reason))
         else:
-            good.append((path, number[row.label or ""], result))
-    paths = tuple(path for path, _, _ in good)
+            good.append((row.file_name, number[row.label or ""], result))
+    names, targets, digests = zip(*good, strict=True) if good else ((), (), ())
     examples = Examples(
-        paths=paths,
-        targets=np.array([target for _, target, _ in good], dtype=np.int64),
-        digests=tuple(digest for _, _, digest in good),
-        groups=np.array(copy_groups(paths), dtype=np.int64),
+        paths=tuple(dataset.root / name for name in names),
+        targets=np.array(targets, dtype=np.int64),
+        digests=digests,
+        groups=np.array(related(dataset, names), dtype=np.int64),
     )
     return examples, failures
 
