@@ -147,7 +147,7 @@ def _trained(
     out = options.models / name / "model" if options.models else None
     made = train_segmenter(street, settings, out)
     chosen = {n: getattr(settings, n) for n in ("epochs", "size", "longest", "precision")}
-    return made.segmenter.predict, {**chosen, "pictures_trained_on": made.pictures}
+    return made.model.predict, {**chosen, "pictures_trained_on": made.pictures}
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ def test_training_learns_and_leaves_what_it_should(tmp_path: Path) -> None:
     data, out = draw(tmp_path / "data"), tmp_path / "model"
     made = train_segmenter(data, settings(epochs=14, validation=0.2), out)
     assert made.to_dict().keys() >= {"model", "task", "classes", "seconds", "metrics", "failed"}
-    assert made.segmenter.classes == NAMES
-    assert set(made.segmenter.card.metrics) == {
+    assert made.model.classes == NAMES
+    assert set(made.model.card.metrics) == {
         "validation_loss", "validation_pixel_accuracy", "validation_miou"
     }  # fmt: skip
     assert not (out / "checkpoints").exists() and not (out / UNFINISHED).exists()
     again = garim.load_model(out)
-    assert again.digest() == made.segmenter.digest()
+    assert again.digest() == made.model.digest()
     report = garim.evaluate(again, data.where(split=["test"]))
     assert report.miou > 0.6
     assert report.pixel_accuracy > report.to_dict()["largest_class_baseline"] + 0.05
@@ -37,7 +37,7 @@ def test_training_learns_and_leaves_what_it_should(tmp_path: Path) -> None:
 
 def test_same_seed_same_weights(tmp_path: Path) -> None:
     data = draw(tmp_path / "data", train=6, test=0)
-    made = [train_segmenter(data, settings(epochs=2, seed=seed)).segmenter for seed in (3, 3, 4)]
+    made = [train_segmenter(data, settings(epochs=2, seed=seed)).model for seed in (3, 3, 4)]
     one, two, other = (m.network.state_dict() for m in made)
     assert all(torch.equal(t, two[n]) for n, t in one.items())
     assert not all(torch.equal(t, other[n]) for n, t in one.items())
@@ -45,7 +45,7 @@ def test_same_seed_same_weights(tmp_path: Path) -> None:
 
 def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, monkeypatch) -> None:
     data, chosen = draw(tmp_path / "data", train=6, test=0), settings(epochs=3, patience=0)
-    whole = train_segmenter(data, chosen, tmp_path / "whole").segmenter
+    whole = train_segmenter(data, chosen, tmp_path / "whole").model
 
     class Stops(Segmentation):
         steps = 0
@@ -62,7 +62,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         train_segmenter(data, chosen, tmp_path / "part")
     assert (tmp_path / "part" / UNFINISHED).exists()
-    resumed = train_segmenter(data, chosen, tmp_path / "part").segmenter
+    resumed = train_segmenter(data, chosen, tmp_path / "part").model
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
     with pytest.raises(ModelError, match="already holds a model"):

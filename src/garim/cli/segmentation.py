@@ -34,7 +34,7 @@ def train_segment(
     dataset = garim.read(data, part)
     trained = garim.train_segmenter(dataset, settings, out)
     page = report.segmenter_training_report(trained, dataset, out)
-    figures = [f"{name}: {value}" for name, value in trained.segmenter.card.metrics.items()]
+    figures = [f"{name}: {value}" for name, value in trained.model.card.metrics.items()]
     result = {**trained.to_dict(), "report": str(page)}
     lines = [*trained.notes, *figures, f"Model: {out} ({trained.seconds:.0f} s)", f"Report: {page}"]
     return finish(output, result, *lines)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from garim import pictures
 from garim.boxes import iou, to_array
 from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, PictureError
-from garim.evaluation.instances import Entry, mean_of, precision_of
+from garim.evaluation.average_precision import Entry, PrecisionReport
 from garim.formats.rows import Object
 from garim.models.detections import LEAST, Detections, FindsBoxes
 from garim.pictures import Pixels
@@ -50,32 +49,10 @@ class JudgedBoxes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectionReport:
+class DetectionReport(PrecisionReport):
     """How good a detector is on a dataset."""
 
-    classes: tuple[str, ...]
-    pictures: int
-    objects: int
-    """True objects."""
-    ap: float
-    ap50: float
-    ap75: float
-    per_class: dict[str, dict[str, float | None]]
-    """``{label: {ap, ap50}}``; None for a class that the truth lacks."""
     worst: tuple[JudgedBoxes, ...] = ()
-    failures: tuple[Failure, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the report as it stands in ``--json``."""
-        return {
-            "pictures": self.pictures,
-            "objects": self.objects,
-            "ap": round(self.ap, 4),
-            "ap50": round(self.ap50, 4),
-            "ap75": round(self.ap75, 4),
-            "per_class": self.per_class,
-            "failed": [failure.to_dict() for failure in self.failures],
-        }
 
 
 def evaluate_detector(model: FindsBoxes, data: Dataset) -> DetectionReport:
@@ -120,17 +97,10 @@ def judge_boxes(find: FindBoxes, data: Dataset, classes: Sequence[str]) -> Detec
         first = f"; first: {failures[0].picture}: {failures[0].error}" if failures else ""
         raise DatasetError(f"{data.origin}: has no box of {', '.join(classes)}{first}")
     images = [{"id": index} for index in range(1, len(judged) + 1)]
-    precision = precision_of(images, truth, found, len(classes), "bbox", MOST)
-    per_class = {
-        name: {"ap": mean_of(precision[..., i]), "ap50": mean_of(precision[0, ..., i])}
-        for i, name in enumerate(classes)
-    }
-    return DetectionReport(
-        classes=tuple(classes), pictures=len(judged), objects=len(truth),
-        ap=mean_of(precision) or 0.0, ap50=mean_of(precision[0]) or 0.0,
-        ap75=mean_of(precision[5]) or 0.0, per_class=per_class,
-        worst=tuple(nsmallest(SHOWN, judged, key=lambda one: one.f1)), failures=tuple(failures),
-    )  # fmt: skip
+    worst = tuple(nsmallest(SHOWN, judged, key=lambda one: one.f1))
+    return DetectionReport.measured(
+        images, truth, found, classes, "bbox", MOST, worst=worst, failures=tuple(failures)
+    )
 
 
 def _truths(data: Dataset) -> dict[str, dict[Object, None]]:

@@ -113,7 +113,7 @@ def _column(one: ShownMask, palette: Palette) -> Image.Image:
 
 def segmenter_training_report(trained: TrainedSegmenter, dataset: Dataset, folder: Path) -> Path:
     """Write the page of a training: what was trained, on what, and its curves."""
-    card = trained.segmenter.card
+    card = trained.model.card
     figures = [Figure(name.replace("_", " ").capitalize(), v) for name, v in card.metrics.items()]
     figures.append(Figure("Pictures", trained.pictures, "trained on"))
     notes = [Note(text, "warning") for text in trained.notes]

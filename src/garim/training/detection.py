@@ -37,6 +37,7 @@ from garim.training.instance_segmentation import Body, InstanceObjective
 from garim.training.loop import fit
 from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
 from garim.training.settings import options_of
+from garim.training.trained import TrainedModel
 
 VISIBLE = 0.4
 """Boxes of which a random change leaves less than this share in the picture are not learned."""
@@ -46,29 +47,10 @@ Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedDetector:
+class TrainedDetector(TrainedModel[Detector, DetectTrainSettings]):
     """A trained detector and how it went."""
 
-    model: Detector
-    folder: Path | None
-    settings: DetectTrainSettings
-    seconds: float
-    pictures: int
-    """Pictures trained on."""
-    failures: tuple[Failure, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the result as it stands in ``--json``."""
-        return {
-            "model": str(self.folder) if self.folder else None,
-            "task": "detect",
-            "classes": list(self.model.classes),
-            "seconds": round(self.seconds, 2),
-            "metrics": self.model.card.metrics,
-            "pictures": self.pictures,
-            "settings": asdict(self.settings),
-            "failed": [failure.to_dict() for failure in self.failures],
-        }
+    task: str = "detect"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,36 +21,28 @@ from garim.errors import DatasetError, Failure, SettingsError
 from garim.models.folder import triple
 from garim.models.instance_segmenter import InstanceCard, InstanceSegmenter, create_instances
 from garim.models.weights import load_starting
+from garim.training.backbone_settings import BackboneTrainSettings
 from garim.training.data import Examples, Order, hold_out
 from garim.training.instance_masks import ObjectCrops, Outlined, look_at_outlines
 from garim.training.loop import fit
 from garim.training.masks import Cropping
 from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
-from garim.training.settings import PRECISIONS, options_of
+from garim.training.settings import options_of
+from garim.training.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceTrainSettings:
+class InstanceTrainSettings(BackboneTrainSettings):
     """Settings of the training of instance segmentation."""
 
     backbone: str = "mobilenetv2_100"
     """Any timm network with feature maps at strides 4, 8, 16 and 32."""
     weights: str = "pretrained"
     """Starting weights of the backbone: a file, `pretrained` (timm's own) or `none`."""
-    weights_licence: str = "unknown"
-    """Licence of the weights file, noted in the model's folder."""
-    accept_non_commercial: bool = False
-    """Use weights whose licence forbids commercial use."""
-    network_options: tuple[str, ...] = ()
-    """More arguments of the backbone as name=value, such as pad_type=same."""
     size: int = 256
     """Side in pixels of the square crops that are trained on."""
     longest: int = 512
     """Longest side in pixels that pictures are brought to; 0 leaves them as they are."""
-    mean: float | None = None
-    """Subtracted from values 0 to 1. Default: the backbone's own, per channel."""
-    std: float | None = None
-    """Divided by after that. Default: the backbone's own, per channel."""
     jitter: float = 1.5
     """Crops are enlarged or shrunk by up to this factor, at random; 1 for not at all."""
     epochs: int = 40
@@ -59,64 +51,23 @@ class InstanceTrainSettings:
     """Crops per step."""
     learning_rate: float = 0.0005
     """Largest step size of AdamW, one-cycle."""
-    weight_decay: float = 0.0001
-    """AdamW's decay of the weights."""
     patience: int = 0
     """Stop after so many epochs without a better validation loss; 0 never."""
     validation: float = 0.15
     """Share of the training pictures held out, where the data has no validation split."""
-    seed: int = 0
-    """Same seed, same data, same machine: same model."""
-    devices: str = "auto"
-    """Lightning's `devices`: auto, a count, or a list."""
-    precision: str = "32-true"
-    """Lightning's `precision`: 32-true, bf16-mixed, 16-mixed."""
 
     def check(self) -> None:
         """Raise a SettingsError with everything that cannot work."""
-        problems = [
-            f"{name} must be at least {least}, not {getattr(self, name)}"
-            for name, least in (("size", 64), ("epochs", 1), ("batch", 1), ("jitter", 1),
-                                ("patience", 0), ("weight_decay", 0), ("seed", 0), ("longest", 0))
-            if not getattr(self, name) >= least
-        ]  # fmt: skip
-        if not self.learning_rate > 0:
-            problems.append(f"learning_rate must be above 0, not {self.learning_rate}")
-        if self.std is not None and not self.std > 0:
-            problems.append(f"std must be above 0, not {self.std}")
-        if not 0 < self.validation < 0.9:
-            problems.append(f"validation must be above 0 and below 0.9, not {self.validation}")
-        if self.precision not in PRECISIONS:
-            known = ", ".join(PRECISIONS)
-            problems.append(f"there is no precision {self.precision!r}; known: {known}")
+        problems = self.shared_problems({"size": 64, "jitter": 1, "patience": 0, "longest": 0})
         if problems:
             raise SettingsError(problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedInstances:
+class TrainedInstances(TrainedModel[InstanceSegmenter, InstanceTrainSettings]):
     """A trained instance segmenter and how it went."""
 
-    model: InstanceSegmenter
-    folder: Path | None
-    settings: InstanceTrainSettings
-    seconds: float
-    pictures: int
-    """Pictures trained on."""
-    failures: tuple[Failure, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the result as it stands in ``--json``."""
-        return {
-            "model": str(self.folder) if self.folder else None,
-            "task": "instances",
-            "classes": list(self.model.classes),
-            "seconds": round(self.seconds, 2),
-            "metrics": self.model.card.metrics,
-            "pictures": self.pictures,
-            "settings": asdict(self.settings),
-            "failed": [failure.to_dict() for failure in self.failures],
-        }
+    task: str = "instances"
 
 
 def train_instances(

@@ -46,38 +46,17 @@ from garim.training.masks import (
 from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
 from garim.training.segment_settings import SegmentTrainSettings
 from garim.training.settings import options_of
+from garim.training.trained import TrainedModel
 
 MOST_WEIGHT = 5.0
 """Most that a rare class counts for, against one of the usual size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedSegmenter:
+class TrainedSegmenter(TrainedModel[Segmenter, SegmentTrainSettings]):
     """A trained segmenter and how it went."""
 
-    segmenter: Segmenter
-    folder: Path | None
-    settings: SegmentTrainSettings
-    seconds: float
-    pictures: int
-    """Pictures trained on."""
-    failures: tuple[Failure, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What a user should know, such as classes that no mask shows."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the result as it stands in ``--json``."""
-        return {
-            "model": str(self.folder) if self.folder else None,
-            "task": "segment",
-            "classes": list(self.segmenter.classes),
-            "seconds": round(self.seconds, 2),
-            "metrics": self.segmenter.card.metrics,
-            "pictures": self.pictures,
-            "settings": asdict(self.settings),
-            "notes": list(self.notes),
-            "failed": [failure.to_dict() for failure in self.failures],
-        }
+    task: str = "segment"
 
 
 def train_segmenter(
@@ -116,7 +95,7 @@ def train_segmenter(
             segmenter.save(folder)
             tidy(folder)
     return TrainedSegmenter(
-        segmenter=segmenter,
+        model=segmenter,
         folder=None if out is None else folder,
         settings=chosen,
         seconds=time.perf_counter() - started,
