@@ -10,7 +10,7 @@ from garim.cli import app
 TARGET = Path(__file__).parents[1] / "docs" / "cli.md"
 
 # The usage line tells how the process that asks was started (python -m …).
-_USAGE = re.compile(r"^(garim \S+) -m \S+")
+_USAGE = re.compile(r"^(garim [a-z -]+?) -m \S+")
 
 HEAD = """\
 <!-- Written by tools/cli_reference.py; do not edit. -->
