@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ import garim
 from garim.audit.look import look
 from garim.copies import find_copies, fingerprint
 from garim.streaming import stream
+from harness import leave, parsed, parser, there
 
 Random = np.random.Generator
 Pair = frozenset[str]
@@ -71,8 +71,7 @@ def main() -> None:
     """Plant, find, and print the tables."""
     options = _options()
     for name in SETS:
-        if not (options.data / name).is_dir():
-            raise SystemExit(f"{options.data / name}: not there; set GARIM_BENCH_DATA")
+        there(options.data / name)
     rows: list[dict[str, Any]] = []
     for name in SETS:
         with tempfile.TemporaryDirectory() as scratch:
@@ -89,19 +88,14 @@ def main() -> None:
                 print(_line(rows[-1]))
     speed = _speed(options.peers)
     print(json.dumps(speed, indent=1))
-    if options.json:
-        result = {"each": options.each, "found": rows, "speed": speed}
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    leave(options.json, {"each": options.each, "found": rows, "speed": speed})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--each", type=int, default=100)
-    parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--each", type=int, default=100)
+    command_line.add_argument("--peers", action="store_true")
+    return parsed(command_line)
 
 
 def _planted(data: Path, folder: Path, each: int) -> tuple[dict[Pair, str], dict[str, str]]:

@@ -12,8 +12,6 @@ judge on the clean test split. Features (frozen MobileNetV2) are computed once.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -31,8 +29,8 @@ from garim.audit.label_errors import ROUNDS, fewer, in_rounds, probabilities
 from garim.audit.label_noise import marked
 from garim.audit.networks import Backbone
 from garim.streaming import showing_progress
+from harness import leave, line, parsed, parser, starting, there
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 RATES = (0.05, 0.1, 0.2, 0.4)
 SEEDS = range(5)
 FOLDS = 5
@@ -45,9 +43,7 @@ Labels = NDArray[np.int64]
 def main() -> None:
     """Run both parts and print their tables."""
     options = _options()
-    data = options.data / "clothing5"
-    if not data.is_dir():
-        raise SystemExit(f"{data}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
+    data = there(options.data / "clothing5")
     warnings.simplefilter("ignore")
     with showing_progress():
         evidence = _evidence(garim.read(data), options.weights)
@@ -60,28 +56,19 @@ def main() -> None:
         ]
         trained = [_loop(evidence, seen, kind) for kind in ("uniform", "pairwise")]
     for row in found:
-        print(" ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+        print(line(row, width=0))
     for row in trained:
         print(row)
-    if options.json:
-        options.json.write_text(json.dumps({"found": found, "retrained": trained}, indent=1) + "\n")
+    leave(options.json, {"found": found, "retrained": trained})
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    return parsed(parser(__doc__, weights=True))
 
 
 def _evidence(dataset: garim.Dataset, weights: Path) -> Evidence:
     settings = garim.AuditSettings(
-        backbone="mobilenetv2_100", weights=str(weights), network_options=("pad_type=same",),
-        mean=0.5, std=0.5,
+        backbone="mobilenetv2_100", **starting(weights),
     )  # fmt: skip
     return gather(dataset, settings, Backbone(settings))
 

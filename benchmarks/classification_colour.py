@@ -10,8 +10,9 @@ colour. The document trains for 200 epochs; the default here is 60.
 from __future__ import annotations
 
 import garim
-from classification_data import clothing, leave, options, show
+from classification_data import clothing, options, show
 from garim.streaming import showing_progress
+from harness import leave
 
 
 def main() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,40 +11,26 @@ import numpy as np
 
 import garim
 from garim.comparison import COLUMNS, TrainingComparison
-
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
+from harness import parsed, parser, starting, there
 
 
 def options(description: str | None, seeds: int = 5) -> argparse.Namespace:
     """Read the command line: data, weights, seeds, a file for the figures, a folder to resume."""
-    parser = argparse.ArgumentParser(description=description)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--seeds", type=int, default=seeds)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--to", type=Path, help="folder in which an interrupted run goes on")
-    found = parser.parse_args()
-    found.weights = found.weights or found.data.parent / "weights" / WEIGHTS
-    return found
+    command_line = parser(description, weights=True)
+    command_line.add_argument("--seeds", type=int, default=seeds)
+    command_line.add_argument("--epochs", type=int)
+    command_line.add_argument("--to", type=Path, help="folder in which an interrupted run goes on")
+    return parsed(command_line)
 
 
 def clothing(chosen: argparse.Namespace) -> garim.Dataset:
     """Read the photos of garments."""
-    folder = chosen.data / "clothing5"
-    if not folder.is_dir():
-        raise SystemExit(
-            f"{folder}: not there; set GARIM_BENCH_DATA to the folder of test pictures"
-        )
-    return garim.read(folder)
+    return garim.read(there(chosen.data / "clothing5"))
 
 
 def pretrained(weights: Path, **more: Any) -> garim.TrainSettings:
     """Set up MobileNetV2 with ImageNet weights."""
-    return garim.TrainSettings(
-        weights=str(weights), network_options=("pad_type=same",), mean=0.5, std=0.5, **more
-    )
+    return garim.TrainSettings(**starting(weights), **more)
 
 
 def frozen(weights: Path) -> garim.TrainSettings:
@@ -80,9 +63,3 @@ def show(title: str, found: TrainingComparison) -> None:
     print(f"\n{title}: {found.test_pictures} test pictures")
     for row in [COLUMNS, *found.rows(), ("F1", *found.classes), *found.rows_per_class()]:
         print("  ".join(f"{cell:>24}" for cell in row))
-
-
-def leave(path: Path | None, figures: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
-    """Write the figures as JSON."""
-    if path is not None:
-        path.write_text(json.dumps(figures, indent=1) + "\n")

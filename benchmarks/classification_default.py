@@ -17,11 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 
 import garim
-from classification_data import clothing, frozen, leave, options, pretrained, show
+from classification_data import clothing, frozen, options, pretrained, show
 from garim.streaming import showing_progress
 from garim.training.data import collect
 from garim.training.learners import OnFeatures, build
 from garim.training.settings import resolve
+from harness import leave
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ features with every remedy. The test split is not thinned.
 from __future__ import annotations
 
 import garim
-from classification_data import clothing, frozen, leave, options, show, thinned
+from classification_data import clothing, frozen, options, show, thinned
 from garim.streaming import showing_progress
 from garim.training.losses import IMBALANCE
+from harness import leave
 
 DOCUMENT = {"cap_and_hat": 196, "outerwear": 4606, "tops": 18350, "bottoms": 6424, "shoes": 424}
 

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 import garim
-from classification_data import clothing, frozen, leave, options, show
+from classification_data import clothing, frozen, options, show
 from garim.streaming import showing_progress
 from garim.training.losses import NOISE
+from harness import leave
 
 RATES = (0.2, 0.4)
 

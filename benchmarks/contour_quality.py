@@ -10,9 +10,6 @@ without trimming. Beside them: the whole picture, and its middle.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +25,7 @@ from garim.extraction import ContourSettings
 from garim.extraction.contour import THRESHOLDS, trace
 from garim.foreground import ForegroundSettings
 from garim.pictures import Pixels
+from harness import leave, parsed, parser, there
 
 SETS = ("ccp_street5", "fruit_boxes")
 DOCUMENT = ContourSettings(preset="document")
@@ -36,19 +34,14 @@ Find = Callable[[Pixels], Box | None]
 
 def main() -> None:
     """Judge every way on both sets and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--each", type=int, default=60)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    if not (options.data / SETS[0]).is_dir():
-        raise SystemExit(f"{options.data}: not there; set GARIM_BENCH_DATA to the test pictures")
+    command_line = parser(__doc__)
+    command_line.add_argument("--each", type=int, default=60)
+    options = parsed(command_line)
+    there(options.data / SETS[0])
     rows = [row for name in SETS for row in _judged(name, options.data, options.each)]
     for row in rows:
         print(" ".join(f"{value!s:<20}" for value in row.values()))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    leave(options.json, rows)
 
 
 def _ways() -> dict[str, Find]:

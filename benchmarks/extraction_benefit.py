@@ -17,8 +17,6 @@ and judged on the untouched test pictures. The interval of the difference is Stu
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,8 +33,8 @@ from garim.demo.run import TRAINING
 from garim.plan import Plan
 from garim.streaming import showing_progress
 from garim.training import TrainSettings
+from harness import leave, parsed, parser, starting
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 ORIGINALS = "originals"
 
 
@@ -50,20 +48,13 @@ def main() -> None:
             rows += [_row(name, variant, own, scores[ORIGINALS]) for variant, own in scores.items()]
     for row in rows:
         print(_line(row))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    leave(options.json, rows, indent=2)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--seeds", type=int, default=5)
+    return parsed(command_line)
 
 
 def _datasets(
@@ -71,8 +62,7 @@ def _datasets(
 ) -> Iterator[tuple[str, Path, TrainSettings]]:
     if (options.data / "clothing5").is_dir():
         frozen = TrainSettings(
-            backbone="mobilenetv2_100", weights=str(options.weights), mean=0.5, std=0.5,
-            network_options=("pad_type=same",), patience=0, augment="none",
+            backbone="mobilenetv2_100", **starting(options.weights), patience=0, augment="none",
         )  # fmt: skip
         yield "clothing5", options.data / "clothing5", frozen
     else:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,17 +22,17 @@ from typing import Any
 import numpy as np
 
 import garim
-from garim import report
 from garim.boxes import Box, iou, to_array
 from garim.evaluation.localization import LocalizationReport, localization_report
 from garim.extraction import ExtractSettings
 from garim.extraction.windows import windows
 from garim.formats.rows import Object, Row
 from garim.plan import Edit, Plan
+from garim.report import before_after, rounds_sheet
 from garim.streaming import showing_progress
+from harness import leave, parsed, parser, starting, there
 
 CLASSES = ("apple", "banana", "orange")
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 STORIES = 10
 STREET = 150
 """People in the street that are looked at; the document's crops take over a second each."""
@@ -45,8 +43,7 @@ Proposed = Iterable[tuple[str, str, Box | None]]
 def main() -> None:
     """Run all methods and print one table."""
     options = _options()
-    if not (options.data / "fruit_boxes").is_dir():
-        raise SystemExit(f"{options.data}: no pictures; set GARIM_BENCH_DATA to their folder")
+    there(options.data / "fruit_boxes")
     rows: list[dict[str, Any]] = []
     with showing_progress(), tempfile.TemporaryDirectory() as scratch:
         for name, study in (("fruit", _fruit), ("street", _street)):
@@ -57,20 +54,13 @@ def main() -> None:
                 _draw_stories(model, parts["mixed"], options.out)
     for row in rows:
         print(_line(row))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    leave(options.json, rows, indent=2)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--out", type=Path, help="folder for the sheet of rounds")
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--out", type=Path, help="folder for the sheet of rounds")
+    return parsed(command_line)
 
 
 Study = tuple[garim.Dataset, garim.Classifier, dict[str, garim.Dataset]]
@@ -101,8 +91,7 @@ def _street(options: argparse.Namespace, out: Path) -> Study:
 
 def _trained(data: garim.Dataset, weights: Path, out: Path) -> garim.Classifier:
     settings = garim.TrainSettings(
-        backbone="mobilenetv2_100", weights=str(weights), network_options=("pad_type=same",),
-        mean=0.5, std=0.5,
+        backbone="mobilenetv2_100", **starting(weights),
     )  # fmt: skip
     return garim.train(data, settings, out).classifier
 
@@ -200,10 +189,10 @@ def _draw_stories(model: garim.Classifier, mixed: garim.Dataset, out: Path) -> N
     ten = replace(mixed, rows=mixed.rows[:: max(1, len(mixed) // STORIES)][:STORIES])
     plan: Plan = garim.extract(ten, model, ExtractSettings(method="document", rounds=3)).plan
     stories = [(ten.root / e.picture, [one.box for one in e.history]) for e in plan]
-    garim.pictures.save(report.rounds_sheet(stories).image, out / "document_rounds.png")
+    garim.pictures.save(rounds_sheet(stories).image, out / "document_rounds.png")
     ours = garim.extract(ten, model, ExtractSettings(method="self")).plan
     pairs = [(ten.root / e.picture, e.box, e.label or "") for e in ours]
-    garim.pictures.save(report.before_after(pairs, columns=2).image, out / "self.png")
+    garim.pictures.save(before_after(pairs, columns=2).image, out / "self.png")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ has its own pooled head, the document's the flattened one. ``DIR`` defaults to
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -41,9 +40,9 @@ from garim.models.classifier import Card
 from garim.models.localizer import Localizer, feature_maps
 from garim.models.networks import create
 from garim.models.runtime import RUNTIMES
+from harness import leave, parsed, parser, starting, there
 
 CLASSES = ("apple", "banana", "orange")
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 ROUNDS = 3
 
 
@@ -59,9 +58,7 @@ class Compared:
 def main() -> None:
     """Time everything in turn."""
     options = _options()
-    data = options.data / "fruit_boxes"
-    if not data.is_dir():
-        raise SystemExit(f"{data}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
+    data = there(options.data / "fruit_boxes")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         dataset = _pictures(data, options.pictures)
@@ -69,25 +66,22 @@ def main() -> None:
             rows += _compare(one, dataset, options.slow, options.keras)
             if options.throughput and one.name == "mobilenetv2":
                 rows.append(_throughput(one.ours, dataset, options.throughput, Path(scratch)))
-    if options.json:
-        machine = {"processor": _processor(), "threads": torch.get_num_threads()}
-        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    machine = {"processor": _processor(), "threads": torch.get_num_threads()}
+    leave(options.json, {"machine": machine, "rows": rows}, indent=2)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--keras", help="interpreter that has keras")
-    parser.add_argument("--pictures", type=int, default=96, help="for what is fast")
-    parser.add_argument("--slow", type=int, default=3, help="pictures for the document's procedure")
-    parser.add_argument("--throughput", type=int, default=0, help="run through so many pictures")
-    parser.add_argument("--networks", nargs="+", default=["mobilenetv2", "vgg16"])
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--keras", help="interpreter that has keras")
+    command_line.add_argument("--pictures", type=int, default=96, help="for what is fast")
+    command_line.add_argument(
+        "--slow", type=int, default=3, help="pictures for the document's procedure"
+    )
+    command_line.add_argument(
+        "--throughput", type=int, default=0, help="run through so many pictures"
+    )
+    command_line.add_argument("--networks", nargs="+", default=["mobilenetv2", "vgg16"])
+    return parsed(command_line)
 
 
 def _pictures(data: Path, count: int) -> garim.Dataset:
@@ -99,8 +93,7 @@ def _networks(data: Path, weights: Path, scratch: Path, names: list[str]) -> Ite
     part = garim.Selection(split=("train",), classes=CLASSES)
     if "mobilenetv2" in names:
         settings = garim.TrainSettings(
-            backbone="mobilenetv2_100", weights=str(weights), network_options=("pad_type=same",),
-            mean=0.5, std=0.5,
+            backbone="mobilenetv2_100", **starting(weights),
         )  # fmt: skip
         model = garim.train(garim.read(data, part), settings, scratch / "mobilenetv2").classifier
         yield Compared("mobilenetv2", model, model)

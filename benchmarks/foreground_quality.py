@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +27,7 @@ from garim import pictures
 from garim.boxes import Box, iou, to_array
 from garim.foreground import Alpha, ForegroundSettings, contours, foreground
 from garim.pictures import Pixels
+from harness import leave, line, parsed, parser, there
 
 NETWORK = "portrait_seg/prisma_nchw.onnx"
 T = TypeVar("T")
@@ -48,24 +47,17 @@ def main() -> None:
                 figures[method].append(_judged(find, *sample))
         rows += [_row(name, method, np.array(values)) for method, values in figures.items()]
     for row in rows:
-        print(
-            " ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{v:12}" for k, v in row.items())
-        )
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        print(line(row))
+    leave(options.json, rows)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--onnx", type=Path)
-    parser.add_argument("--each", type=int, default=60)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--onnx", type=Path)
+    command_line.add_argument("--each", type=int, default=60)
+    options = parsed(command_line)
     options.onnx = options.onnx or options.data.parent / "weights" / NETWORK
-    if not (options.data / "ccp_street5").is_dir():
-        raise SystemExit(f"{options.data}: not there; set GARIM_BENCH_DATA to the test pictures")
+    there(options.data / "ccp_street5")
     return options
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +31,8 @@ from garim.pictures import Pixels
 from garim.streaming import showing_progress
 from garim.training import InstanceTrainSettings, train_instances
 from garim.training.instance_masks import UNNAMED
+from harness import earlier, leave, parsed, parser, starting, there
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 TEST, SEED = 0.3, 0
 NEAR = 5
 """Least distance in pixels between the centres of two nuclei, for the watershed."""
@@ -42,33 +41,24 @@ NEAR = 5
 def main() -> None:
     """Run what was asked for, and print the rows."""
     options = _options()
-    data = options.data / "nuclei_dsb2018" / "stage1_train"
-    if not data.is_dir():
-        raise SystemExit(f"{data}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
-    rows = json.loads(options.json.read_text()) if options.json and options.json.exists() else []
+    data = there(options.data / "nuclei_dsb2018" / "stage1_train")
+    rows = earlier(options.json)
     with showing_progress():
         nuclei = _split(garim.read(data))
         for name in options.only:
             row = {"name": name, **_run(name, nuclei, options)}
             rows = [one for one in rows if one["name"] != name] + [row]
             print(json.dumps(row))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    leave(options.json, rows)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
+    command_line = parser(__doc__, weights=True)
     known = ("watershed", "mask-rcnn")
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--only", nargs="+", choices=known, default=list(known))
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--models", type=Path)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line.add_argument("--only", nargs="+", choices=known, default=list(known))
+    command_line.add_argument("--epochs", type=int, default=40)
+    command_line.add_argument("--models", type=Path)
+    return parsed(command_line)
 
 
 def _split(whole: garim.Dataset) -> garim.Dataset:
@@ -86,7 +76,7 @@ def _run(name: str, nuclei: garim.Dataset, options: argparse.Namespace) -> dict[
         report, more = judge_objects(find, test, (UNNAMED,)), {}
     else:
         settings = InstanceTrainSettings(
-            weights=str(options.weights), network_options=("pad_type=same",), mean=0.5, std=0.5,
+            **starting(options.weights),
             longest=0, epochs=options.epochs,
         )  # fmt: skip
         out = options.models / name if options.models else None

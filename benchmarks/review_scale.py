@@ -6,8 +6,6 @@ links each many times, and drives a real Chromium over the page. It needs no dat
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -26,6 +24,7 @@ from garim.web.review import ReviewSettings, _bound
 from garim.web.security import Door
 from garim.web.server import application
 from garim.web.session import Session
+from harness import leave, parsed, parser
 
 DRAWN, SIDE = 200, 640
 SCROLL = """async () => {
@@ -113,15 +112,13 @@ def measure(edits: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--edits", type=int, default=100_000)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--edits", type=int, default=100_000)
+    chosen = parsed(command_line)
     result = measure(chosen.edits)
     for name, value in result.items():
         print(f"{name:16} {value:10.3f}")
-    if chosen.json:
-        chosen.json.write_text(json.dumps(result, indent=2) + "\n")
+    leave(chosen.json, result, indent=2)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ Nothing is read from ``--data``; no network runs.
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import tempfile
 import time
@@ -23,6 +21,7 @@ import polars as pl
 from garim.similarity.index import SCHEMA
 from garim.similarity.store import Store, StoreConfig, recall_of
 from garim.streaming import default_workers, showing_progress
+from harness import leave, parsed, parser
 
 CLUSTERS, DIRECTIONS, SPREAD, NOISE = 5_000, 24, 0.6, 0.1
 ASKED, AT_ONCE = 300, 50_000
@@ -48,18 +47,15 @@ class Drawn:
 
 def main() -> None:
     """Build, ask, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="not used")
-    parser.add_argument("--vectors", type=int, default=1_000_000)
-    parser.add_argument("--components", type=int, default=128)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--vectors", type=int, default=1_000_000)
+    command_line.add_argument("--components", type=int, default=128)
+    options = parsed(command_line)
     with tempfile.TemporaryDirectory() as folder, showing_progress():
         row = _measured(Path(folder) / "index", options.vectors, options.components)
     for name, value in row.items():
         print(f"{name:24} {value}")
-    if options.json:
-        options.json.write_text(json.dumps(row, indent=1) + "\n")
+    leave(options.json, row)
 
 
 def _measured(folder: Path, count: int, components: int) -> dict[str, float]:

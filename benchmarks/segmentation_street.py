@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -31,8 +30,8 @@ from garim.training.masks import look_at_masks, rule_of
 from garim.training.pixel_classifiers import KINDS, PixelClassifier
 from garim.training.segment_settings import SegmentTrainSettings
 from garim.training.segmentation import train_segmenter
+from harness import earlier, leave, parsed, parser, starting, there
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 CLASSES = {
     "cap_and_hat": ("hat",),
     "outerwear": ("blazer", "cape", "cardigan", "coat", "hoodie", "jacket", "jumper", "sweater",
@@ -50,40 +49,27 @@ TEST, SEED = 0.3, 0
 def main() -> None:
     """Run what was asked for, and print the table."""
     options = _options()
-    data = options.data / "ccp_street5"
-    if not data.is_dir():
-        raise SystemExit(f"{data}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
+    data = there(options.data / "ccp_street5")
     with tempfile.TemporaryDirectory() as folder, showing_progress():
         street = street_dataset(data, Path(folder))
-        rows = json.loads(options.json.read_text()) if _exists(options.json) else []
+        rows = earlier(options.json)
         for name in options.only:
             row = _run(name, street, options)
             rows = [one for one in rows if one["name"] != name] + [row]
-            if options.json:
-                options.json.write_text(json.dumps(rows, indent=1) + "\n")
+            leave(options.json, rows)
             print(json.dumps(row))
 
 
-def _exists(path: Path | None) -> bool:
-    return path is not None and path.exists()
-
-
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
+    command_line = parser(__doc__, weights=True)
     known = ("nothing", *KINDS, *NETWORKS)
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--only", nargs="+", choices=known, default=list(known))
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--size", type=int, default=192)
-    parser.add_argument("--longest", type=int, default=256)
-    parser.add_argument("--precision", default="32-true")
-    parser.add_argument("--models", type=Path)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line.add_argument("--only", nargs="+", choices=known, default=list(known))
+    command_line.add_argument("--epochs", type=int, default=20)
+    command_line.add_argument("--size", type=int, default=192)
+    command_line.add_argument("--longest", type=int, default=256)
+    command_line.add_argument("--precision", default="32-true")
+    command_line.add_argument("--models", type=Path)
+    return parsed(command_line)
 
 
 def street_dataset(data: Path, folder: Path) -> garim.Dataset:
@@ -111,17 +97,18 @@ def street_dataset(data: Path, folder: Path) -> garim.Dataset:
 
 def _run(name: str, street: garim.Dataset, options: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
-    predict, more = _trained(name, street, options)
+    predict, more = trained(name, street, options)
     seconds, started = time.perf_counter() - started, time.perf_counter()
     judged = judge_masks(predict, street.where(split=["test"]), NAMES)
     per_picture = (time.perf_counter() - started) / len(judged.judged)
     if options.models:
         segmentation_report(judged, street, options.models / name / "evaluation")
     return {"name": name, "train_seconds": round(seconds), "seconds_per_picture": per_picture,
-            **_figures(judged), **more}  # fmt: skip
+            **figures(judged), **more}  # fmt: skip
 
 
-def _figures(judged: SegmentationReport) -> dict[str, Any]:
+def figures(judged: SegmentationReport) -> dict[str, Any]:
+    """Give the figures that stand in the table."""
     found = judged.to_dict()
     ious = {name: row["iou"] for name, row in found["per_class"].items()}
     return {"pictures": found["pictures"], "miou": found["miou"], "ious": ious,
@@ -129,9 +116,10 @@ def _figures(judged: SegmentationReport) -> dict[str, Any]:
             "failed": len(found["failed"])}  # fmt: skip
 
 
-def _trained(
+def trained(
     name: str, street: garim.Dataset, options: argparse.Namespace
 ) -> tuple[Predict, dict[str, Any]]:
+    """Train one by its name; say what it was trained with."""
     if name == "nothing":
         nothing: Predict = lambda picture: np.zeros(picture.shape[:2], np.uint8)  # noqa: E731
         return nothing, {}
@@ -140,9 +128,8 @@ def _trained(
         masked, _ = look_at_masks(train)
         return PixelClassifier(name, SEED).fit(masked, rule_of(train, masked)).predict, {}
     settings = SegmentTrainSettings(
-        network=name, weights=str(options.weights), network_options=("pad_type=same",), mean=0.5,
-        std=0.5, size=options.size, longest=options.longest, epochs=options.epochs, patience=0,
-        precision=options.precision,
+        network=name, **starting(options.weights), size=options.size, longest=options.longest,
+        epochs=options.epochs, patience=0, precision=options.precision,
     )  # fmt: skip
     out = options.models / name / "model" if options.models else None
     made = train_segmenter(street, settings, out)

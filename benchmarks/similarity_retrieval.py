@@ -12,8 +12,6 @@ the classical foreground, each picture compared with each other by the same meas
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import tempfile
 import time
 import warnings
@@ -35,41 +33,31 @@ from garim.similarity.retrieval import retrieval_report
 from garim.streaming import showing_progress, stream, track
 from garim.training import TrainSettings
 from garim.training.embedders import train_embedder, whitening
+from harness import leave, parsed, parser, starting, there
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 BINS, COMPONENTS = 8, 128
 
 
 def main() -> None:
     """Measure all, print, write."""
     options = _options()
-    folder = options.data / "clothing5"
-    if not folder.is_dir():
-        raise SystemExit(f"{folder}: not there; set GARIM_BENCH_DATA to the test pictures")
+    folder = there(options.data / "clothing5")
     warnings.simplefilter("ignore")
     data = garim.read(folder)
     test = data.where(split=["test"])
     known = data.where(split=["train", "validation"])
-    network = {"backbone": "mobilenetv2_100", "weights": str(options.weights), "mean": 0.5,
-               "std": 0.5, "network_options": ("pad_type=same",)}  # fmt: skip
+    network = {"backbone": "mobilenetv2_100", **starting(options.weights)}
     with showing_progress(), tempfile.TemporaryDirectory() as temporary:
         rows = list(_rows(known, test, network, Path(temporary), options.sheet))
     for row in rows:
         print(" ".join(f"{v:.3f}" if isinstance(v, float) else f"{v:34}" for v in row.values()))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    leave(options.json, rows)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--sheet", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--sheet", type=Path)
+    return parsed(command_line)
 
 
 def _rows(known, test, network, folder: Path, sheet: Path | None):

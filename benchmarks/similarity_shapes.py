@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from garim.similarity import EmbedSettings
 from garim.similarity.contours import HU, height_distances, heights, hu_distances
 from garim.similarity.embeddings import embedder_of
 from garim.streaming import chunks, showing_progress, track
+from harness import leave, parsed, parser, starting, there
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 SIDE, MARGIN = 256, 40
 CHANGES = ("turned 40°", "tilted 30°", "tilted 45°", "tilted 60°", "a quarter cut off")
 
@@ -37,15 +36,12 @@ CHANGES = ("turned 40°", "tilted 30°", "tilted 45°", "tilted 60°", "a quarte
 def main() -> None:
     """Compare everything with everything, then the changed with all; print, write."""
     options = _options()
-    folder = options.data / "mpeg7" / "images"
-    if not folder.is_dir():
-        raise SystemExit(f"{folder}: not there; set GARIM_BENCH_DATA to the test pictures")
+    folder = there(options.data / "mpeg7" / "images")
     paths = sorted(folder.glob("*.png"))
     labels = np.array([path.stem.rpartition("-")[0] for path in paths])
     masks = [_mask(path) for path in paths]
     embedder = embedder_of(None, EmbedSettings(
-        backbone="mobilenetv2_100", weights=str(options.weights), mean=0.5, std=0.5,
-        network_options=("pad_type=same",)))  # fmt: skip
+        backbone="mobilenetv2_100", **starting(options.weights)))  # fmt: skip
     with showing_progress():
         found = Shapes(masks, embedder)
         bullseye = {name: score(found.all(name), labels) for name in found.METHODS}
@@ -54,22 +50,15 @@ def main() -> None:
         first = {c: found.first(views[c], chosen) for c in CHANGES}
     result = {"bullseye": bullseye, "found_first": first, "seconds": found.seconds}
     print(json.dumps(result, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    leave(options.json, result)
     if options.sheet:
         _sheet(masks, views, chosen, found).save(options.sheet)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--sheet", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--sheet", type=Path)
+    return parsed(command_line)
 
 
 def _mask(path: Path) -> np.ndarray:

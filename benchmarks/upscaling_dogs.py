@@ -8,9 +8,6 @@ same batches. ``--only NAME`` measures one line and keeps the others of the JSON
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,8 +21,7 @@ import garim
 from garim.evaluation.upscaling import as_pixels, luminance, psnr, ssim
 from garim.pictures import Pixels
 from garim.resizing import imresize
-
-DATA = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
+from harness import earlier, leave, parsed, parser
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "document": {"network": "document"},
@@ -73,16 +69,14 @@ def trained(name: str, folder: Path, epochs: int, dogs: Pixels) -> dict[str, Any
 
 def main() -> None:
     """Measure every line, or one."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--only", help="measure this line only")
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--epochs", type=int, default=60)
+    command_line.add_argument("--only", help="measure this line only")
+    given = parsed(command_line)
     dogs = np.load(given.data / "dogs_32" / "dogs_32x32.npz")["images"]
     order = np.random.default_rng(0).permutation(len(dogs))
     held, rest = order[: len(dogs) // 10], order[len(dogs) // 10 :]
-    rows = json.loads(given.json.read_text()) if given.json and given.json.exists() else []
+    rows = earlier(given.json)
     known = {row["name"]: row for row in rows}
     with tempfile.TemporaryDirectory() as temporary:
         for number in rest:
@@ -99,8 +93,7 @@ def main() -> None:
     for row in rows:
         print(f"{row['name']:32} {row.get('parameters', ''):>7} {row['psnr']:6.2f} dB "
               f"{row['ssim']:.4f}  RGB {row['rgb_psnr']:.2f} dB")  # fmt: skip
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=2) + "\n")
+    leave(given.json, rows, indent=2)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ interpolation, and ×4 by Garim's weights in two passes; and once whole.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +21,8 @@ from garim import UpscaleSettings
 from garim.pictures import open_picture, to_array
 from garim.resizing import imresize
 from garim.streaming import showing_progress
+from harness import leave, parsed, parser, starting
 
-WEIGHTS = "mobilenetv2_100_padsame.imagenet.fp16.pth"
 SIDE = 16
 
 
@@ -34,7 +32,7 @@ def main() -> None:
     whole = garim.read(options.data / "clothing5")
     with showing_progress(), tempfile.TemporaryDirectory() as scratch:
         settings = garim.TrainSettings(
-            weights=str(options.weights), network_options=("pad_type=same",), mean=0.5, std=0.5,
+            **starting(options.weights),
             size=options.size, localizer=False, patience=0, augment="none",
         )  # fmt: skip
         classifier = garim.train(whole, settings).classifier
@@ -56,20 +54,13 @@ def main() -> None:
             rows.append({"name": name, "accuracy": judged.accuracy, "interval": [low, high],
                          "pictures": judged.pictures})  # fmt: skip
             print(f"{name:34} {judged.accuracy:.4f} ({low:.3f} to {high:.3f})", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    leave(options.json, rows, indent=2)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    options.weights = options.weights or options.data.parent / "weights" / WEIGHTS
-    return options
+    command_line = parser(__doc__, weights=True)
+    command_line.add_argument("--size", type=int, default=128)
+    return parsed(command_line)
 
 
 if __name__ == "__main__":

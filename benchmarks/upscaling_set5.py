@@ -9,9 +9,6 @@ lets ``zero-shot`` learn from each small picture, told the blur or not, for ``--
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,8 +24,8 @@ from garim.models.upscaler import shipped
 from garim.pictures import Pixels, open_picture, to_array
 from garim.resizing import Values, as_pixels, as_values
 from garim.training.degradation import Degradation, degrade
+from harness import leave, parsed, parser, there
 
-DATA = Path(os.environ.get("GARIM_BENCH_DATA", "../shared/data"))
 NAMES = ("baby", "bird", "butterfly", "head", "woman")
 Enlarge = Callable[[Values], Values]
 
@@ -36,8 +33,7 @@ Enlarge = Callable[[Values], Values]
 def pictures(data: Path) -> list[tuple[Pixels, Pixels]]:
     """Read the small and large pictures of Set5."""
     root = data / "sr_set5" / "Set5" / "image_SRF_2"
-    if not root.is_dir():
-        raise SystemExit(f"{root}: not there; set GARIM_BENCH_DATA to the folder of test pictures")
+    there(root)
     return [
         (_opened(root / f"img_00{i}_SRF_2_LR.png"), _opened(root / f"img_00{i}_SRF_2_HR.png"))
         for i in range(1, 6)
@@ -71,12 +67,10 @@ def learning(how: Degradation, seconds: float) -> Enlarge:
 
 def main() -> None:
     """Measure both parts."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--blurs", type=float, nargs="*", default=(1.0, 1.6))
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--seconds", type=float, default=30)
+    command_line.add_argument("--blurs", type=float, nargs="*", default=(1.0, 1.6))
+    given = parsed(command_line)
     known, ready = pictures(given.data), shipped()
     double = partial(bicubic, scale=2)
     plain = [row("bicubic", double, known), row("shipped weights", ready.enlarge, known)]
@@ -90,9 +84,8 @@ def main() -> None:
                 "zero-shot, blur known": learning(how, given.seconds)}  # fmt: skip
         blurred += [{**row(f"σ = {blur}: {name}", way, pairs), "blur": blur, "way": name}
                     for name, way in ways.items()]  # fmt: skip
-    if given.json:
-        found = {"plain": plain, "blurred": blurred, "seconds": given.seconds}
-        given.json.write_text(json.dumps(found, indent=2) + "\n")
+    found = {"plain": plain, "blurred": blurred, "seconds": given.seconds}
+    leave(given.json, found, indent=2)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ FSRCNN-sized one. Best of three, with as many threads as ``--threads`` says for 
 
 from __future__ import annotations
 
-import argparse
-import json
 import platform
 import tempfile
 import time
@@ -26,6 +24,7 @@ from torch import nn
 from garim.enhancement.methods import bicubic
 from garim.models.upscaler import Upscaler, UpscalerCard, create_upscaler, shipped
 from garim.resizing import Values, as_pixels
+from harness import leave, parsed, parser
 
 SIDES = (720, 480)
 """Width and height of the small picture: 1.38 megapixels result."""
@@ -76,10 +75,9 @@ def seconds(run: Callable[[Values], Values], values: Values) -> float:
 
 def main() -> None:
     """Time every way."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    command_line = parser(__doc__)
+    command_line.add_argument("--threads", type=int, default=1)
+    given = parsed(command_line)
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(given.threads)
     values = np.random.default_rng(0).random((SIDES[1], SIDES[0], 3), np.float32)
@@ -96,12 +94,8 @@ def main() -> None:
     rows = [{"name": name, "seconds": seconds(way, values)} for name, way in ways.items()]
     for row in rows:
         print(f"{row['name']:42} {row['seconds']:.3f} s per megapixel")
-    if given.json:
-        machine = {
-            "processor": platform.processor() or platform.machine(),
-            "threads": given.threads,
-        }
-        given.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2) + "\n")
+    machine = {"processor": platform.processor() or platform.machine(), "threads": given.threads}
+    leave(given.json, {"machine": machine, "rows": rows}, indent=2)
 
 
 if __name__ == "__main__":

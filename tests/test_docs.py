@@ -16,11 +16,11 @@ import pytest
 import garim
 from garim.cli import app, by_task, run
 from garim.cli.show import DONE, SOME_FAILED
-from garim.demo.messy import draw_dataset
+from garim.demo.messy import draw_dataset, write_truth
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "CONTRIBUTING.md",
-         ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]  # fmt: skip
+         ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]  # fmt: skip
 SMALL = ["--backbone", "small_cnn", "--size", "32", "--epochs", "2"]
 
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -40,7 +40,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 SHOWN = [
-    pytest.param(command, id=f"{page.name}: {shlex.join(command)}")
+    pytest.param(command, id=f"{page.parent.name}/{page.name}: {shlex.join(command)}")
     for page in PAGES
     if page.name != "cli.md"
     for block in blocks(page, "sh", "bash", "console")
@@ -74,6 +74,15 @@ def anchors(page: Path) -> set[str]:
     titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
     plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in titles)
     return {re.sub(r"[\s-]+", "-", title).strip("-") for title in plain}
+
+
+def test_both_tutorials_show_the_same() -> None:
+    english, korean = ROOT / "docs/tutorial.md", ROOT / "docs/ko/tutorial.md"
+    every = ("", "sh", "python", "json", "text")
+    assert blocks(english, *every) == blocks(korean, *every) != []
+    for title in (r"^## \d", r"^\| `[^`]+`"):
+        shown = [re.findall(title, page.read_text(), re.MULTILINE) for page in (english, korean)]
+        assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -112,7 +121,8 @@ def test_both_readmes_show_the_same() -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in listed] == []
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if f": {page}\n" not in listed] == []
 
 
 def main_job() -> list[list[str]]:
@@ -136,6 +146,27 @@ def test_the_main_job_runs(photos: Path, tmp_path: Path, monkeypatch: pytest.Mon
         more = SMALL if command[0] == "train" else []
         assert run([*command, *more, "--quiet"]) in {DONE, SOME_FAILED}, shlex.join(command)
     assert (tmp_path / "yolo/data.yaml").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every command of the Korean tutorial, which shows those of the English one."""
+    drawn = draw_dataset(tmp_path / "garim-demo/messy", pictures_per_class=8, test_per_class=1)
+    write_truth(drawn, tmp_path / "garim-demo/truth.csv")
+    monkeypatch.chdir(tmp_path)
+    shown = "\n".join(blocks(ROOT / "docs/ko/tutorial.md", "sh")).splitlines()
+    assert shown.pop(0) == "garim demo garim-demo"  # has tests of its own, in tests/demo
+    for line in filter(None, shown):
+        quick = line.replace("--size 64 --epochs 30", "--size 32 --epochs 2")
+        program, *words = shlex.split(quick)
+        if program == "garim":
+            assert run([*words, "--quiet"]) in {DONE, SOME_FAILED}, line
+        else:
+            subprocess.run([program, *words], check=True)
+    before, after = (sorted(p for p in Path(one).rglob("*") if p.is_file())
+                     for one in ("garim-demo/messy", "mine"))  # fmt: skip
+    assert [one.read_bytes() for one in before] == [
+        one.read_bytes() for one in after if ".garim" not in one.parts]  # fmt: skip
 
 
 @pytest.mark.slow

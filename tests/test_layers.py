@@ -17,12 +17,13 @@ import garim
 SOURCE = Path(garim.__file__).parent
 
 LAYERS = (
+    "__main__",
     "cli", "__init__", "doctor",  # the front door and the doctor know all but the command line
     "web", "demo", "report", "audit", "extraction", "similarity", "enhancement", "comparison",
     "evaluation",
     "prediction", "training", "augmentation", "foreground", "models", "execution", "plan",
-    "collection", "dataset", "formats", "copies", "resizing", "frames", "pictures",
-    "streaming", "boxes", "files", "errors",
+    "collection", "given", "dataset", "formats", "copies", "resizing", "frames", "pictures",
+    "streaming", "boxes", "locks", "files", "remote", "errors",
 )  # fmt: skip
 """Top to bottom; a module imports from layers below its own, or from its own package."""
 

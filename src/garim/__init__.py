@@ -41,6 +41,7 @@ from garim.doctor import doctor
 from garim.enhancement import Upscaled, UpscaleSettings, upscale
 from garim.errors import (
     DatasetError,
+    ExecutionError,
     Failure,
     FormatError,
     GarimError,
@@ -50,7 +51,8 @@ from garim.errors import (
     SettingsError,
 )
 from garim.evaluation import evaluate
-from garim.extraction import ExtractSettings, extract, sweep
+from garim.execution import ExecutionSettings
+from garim.extraction import ExtractSettings, MadeMasks, MaskSettings, extract, make_masks, sweep
 from garim.foreground import Cutouts, CutoutSettings, ForegroundSettings, cutout
 from garim.models.classifier import Classifier
 from garim.models.detections import Detections
@@ -65,7 +67,7 @@ from garim.models.yolo_onnx import YoloOnnx
 from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
 from garim.plan import load as load_plan
 from garim.prediction import Predictions, PredictSettings, predict
-from garim.report import contact_sheet
+from garim.report import Reported, contact_sheet, report
 from garim.similarity import (
     Comparison,
     EmbedSettings,
@@ -112,6 +114,8 @@ __all__ = [
     "Edit",
     "EmbedSettings",
     "Embedder",
+    "ExecutionError",
+    "ExecutionSettings",
     "ExtractSettings",
     "Failure",
     "ForegroundSettings",
@@ -121,12 +125,15 @@ __all__ = [
     "IndexSettings",
     "InstanceSegmenter",
     "InstanceTrainSettings",
+    "MadeMasks",
+    "MaskSettings",
     "ModelError",
     "PictureError",
     "Plan",
     "PlanError",
     "PredictSettings",
     "Predictions",
+    "Reported",
     "SegmentTrainSettings",
     "Segmenter",
     "Selection",
@@ -155,9 +162,11 @@ __all__ = [
     "index",
     "load_model",
     "load_plan",
+    "make_masks",
     "predict",
     "query",
     "read",
+    "report",
     "split",
     "sweep",
     "train",

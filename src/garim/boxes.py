@@ -35,7 +35,7 @@ class Box:
 
     def __post_init__(self) -> None:
         for name in ("left", "top", "right", "bottom"):
-            value = float(getattr(self, name))
+            value = _number(getattr(self, name))
             if not math.isfinite(value):
                 raise ValueError(f"a box needs finite numbers, but {name} is {value}")
             object.__setattr__(self, name, round(value, DECIMALS) + 0.0)  # no -0.0
@@ -43,7 +43,7 @@ class Box:
     @classmethod
     def from_xywh(cls, xywh: Sequence[float]) -> Box:
         """Build a box from ``[x, y, width, height]`` (COCO's order)."""
-        x, y, width, height = (float(v) for v in xywh)
+        x, y, width, height = map(_number, xywh)
         return cls(x, y, x + width, y + height)
 
     @classmethod
@@ -96,6 +96,14 @@ class Box:
     def rounded(self) -> Box:
         """Snap to whole pixels, outward never more than half a pixel."""
         return Box(*(float(round(v)) for v in self.xyxy()))
+
+
+def _number(value: float) -> float:
+    """Give a number of a box; an integer beyond all floats is a ValueError like every other."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"a box needs finite numbers, not {value!s:.20}…") from error
 
 
 def _plain(value: float) -> float:

@@ -5,16 +5,17 @@ Reading never changes a file. A dataset is a value: every method gives a new one
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from garim import files, formats
+from garim import files, formats, remote
 from garim.copies import Copy, copy_groups, groups_of
 from garim.errors import DatasetError, Failure, SettingsError
 from garim.formats.rows import SPLITS, Contents, Row
@@ -51,7 +52,7 @@ class Dataset:
     strays: tuple[str, ...] = ()
     """Files that are no pictures."""
     origin: Path
-    """What the user named: a folder, a file or a ``.zip``."""
+    """What the user named: a folder, a file, a ``.zip``, or an address (`garim.remote`)."""
     selection: Selection = Selection()
     """Which part of ``origin`` this is, so that a plan can find its rows again."""
 
@@ -64,6 +65,11 @@ class Dataset:
     def path(self, row: Row) -> Path:
         """Give the file of a row."""
         return self.root / row.file_name
+
+    @property
+    def place(self) -> str:
+        """What a plan names the dataset by: its address, or its whole path."""
+        return remote.address_of(self.origin) or str(self.origin.resolve())
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -183,7 +189,7 @@ def read(path: Path | str, selection: Selection | None = None) -> Dataset:
     """
     chosen = selection or Selection()
     origin = Path(path).expanduser()
-    if not origin.exists():
+    if not formats.is_there(origin):
         raise DatasetError(f"{origin}: there is no such file or folder")
     root, contents = formats.read(origin, chosen.format)
     if not contents.rows:
@@ -219,14 +225,34 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
     """
     folder = Path(target).expanduser()
     check_target(folder)
-    formats.write(dataset.contents(), dataset.root, folder, format)
+    with remote.sending(folder) as local:
+        formats.write(dataset.contents(), dataset.root, local, format)
     return read(folder, Selection(format=format))
 
 
 def check_target(folder: Path) -> None:
-    """Raise a DatasetError unless a folder is new or empty."""
+    """Raise a DatasetError unless a folder, or an address, is new or empty."""
+    address = remote.address_of(folder)
+    if address is not None and remote.is_taken(address):
+        raise DatasetError(f"{address}: is not empty; give a new address")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
+
+
+def claim(folder: Path, record: str, noted: Any) -> None:
+    """Note in a folder what it is made with, so that another run with the same may go on there.
+
+    Raises:
+        SettingsError: the folder was made with something else, as its JSON file ``record`` says.
+        DatasetError: it has no such file, and is not empty.
+    """
+    text = json.dumps(noted, ensure_ascii=False, indent=2, default=str) + "\n"
+    path = folder / record
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise SettingsError([f"{folder}: was made with other settings; name another folder"])
+    if not path.exists():
+        check_target(folder)
+        files.write_text(path, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ GarimError
 ├── DatasetError        a dataset cannot be read, written, split or locked
 │   └── FormatError     a file of a dataset format says something it must not say
 ├── PlanError           a plan cannot be read, or does not fit the dataset it is applied to
+├── DiskError           a disk is full, over a quota or read-only (an OSError, too)
 ├── ModelError          a network, its weights or its folder cannot be used
+├── ExecutionError      work cannot be finished where it runs, or its folder is another run's
 └── SettingsError       settings that cannot work, every problem in one message
 
 A message says what was expected, what came, and what to do next.
@@ -46,8 +48,19 @@ class PlanError(GarimError):
     """A plan that cannot be read, or does not fit the dataset it is applied to."""
 
 
+class DiskError(GarimError, OSError):
+    """A disk that takes nothing more: full, over a quota or read-only; names the file."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
 class ModelError(GarimError):
     """A network, its weights or its folder that cannot be used."""
+
+
+class ExecutionError(GarimError):
+    """Work that cannot be finished where it runs, or whose folder belongs to another run."""
 
 
 class SettingsError(GarimError):

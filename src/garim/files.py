@@ -10,14 +10,28 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import unicodedata
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from html import escape
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from garim import remote
+from garim.errors import DiskError
+
+_ADVICE = {
+    getattr(errno, "EDQUOT", errno.ENOSPC): "free some of your space, or write to another disk",
+    errno.ENOSPC: "free some space there, or write to another disk",
+    errno.EROFS: "it can only be read from; write to another place",
+}
+"""What to do about what the next file would meet as well."""
+
+_STRAY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 
 DIGEST_LENGTH = 32
 """Hexadecimal digits kept of a SHA-256: 128 bits, enough to tell 10¹⁵ files apart."""
@@ -25,7 +39,7 @@ DIGEST_LENGTH = 32
 
 def digest(path: Path) -> str:
     """Name a file by its content: the first 128 bits of its SHA-256, in hexadecimal."""
-    with path.open("rb") as stream:
+    with remote.fetched(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGEST_LENGTH]
 
 
@@ -41,24 +55,77 @@ def nfc(text: str) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its place when the block ends well.
+
+    Args:
+        path: the file to write or replace.
+        size: bytes that it will have, where that is known, for the message of a full disk.
+
+    Raises:
+        DiskError: the disk is full or read-only; what stood there is as it was.
+    """
+    with refusal_named(path, size), remote.sending(path) as path:  # noqa: PLR1704
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+        try:
+            temporary.open("xb").close()  # with the permissions of any new file: mkstemp's are 0600
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
+            flush_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def refusal_named(path: Path, size: int | None = None) -> Iterator[None]:
+    """Say of a disk that takes nothing more which file it refused, and what to do.
+
+    Raises:
+        DiskError: the disk is full, over a quota or read-only.
+    """
     try:
-        temporary.open("xb").close()  # with the permissions of any new file: mkstemp's are 0600
-        yield temporary
-        _flush(temporary)
-        temporary.replace(path)
-        flush_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except DiskError:
+        raise
+    except OSError as error:
+        if error.errno is None or error.errno not in _ADVICE:
+            raise
+        reason = f"{os.strerror(error.errno)}{_room(path, size)}; {_ADVICE[error.errno]}"
+        raise DiskError(error.errno, reason, str(path)) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def _room(path: Path, size: int | None) -> str:
+    """Say how much a file needs and how much there is, where that is known."""
+    there = next((one for one in path.parents if one.is_dir()), None)
+    with suppress(OSError):
+        if size is not None and there is not None:
+            return f": {size:,} bytes are needed, {shutil.disk_usage(there).free:,} are free"
+    return ""
+
+
+def remove_strays(folder: Path) -> None:
+    """Remove what killed processes left of files that they were writing into a folder."""
+    for stray in folder.rglob(".*.tmp"):
+        if _STRAY.fullmatch(stray.name):
+            stray.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write bytes as one step."""
-    with replacing(path) as temporary:
+    with replacing(path, len(data)) as temporary:
         temporary.write_bytes(data)
+
+
+def write_streamed(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write what a library writes to a stream, as one step.
+
+    Through memory, so that a full disk is met by Python: NumPy and Polars do not say that it was.
+    """
+    held = BytesIO()
+    write(held)
+    write_bytes(path, held.getbuffer())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -83,7 +150,7 @@ def html_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file with its times as one step."""
-    with replacing(target) as temporary:
+    with replacing(target, remote.fetched(source).stat().st_size) as temporary:
         shutil.copyfile(source, temporary)
         shutil.copystat(source, temporary)
 

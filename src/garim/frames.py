@@ -15,7 +15,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from garim import files
-from garim.errors import PictureError
+from garim.errors import DiskError, PictureError
 from garim.pictures import MAX_PIXELS, opened, upright_frame
 
 ANIMATED = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
@@ -105,6 +105,8 @@ def write(picture: WholePicture, path: Path, quality: int = 95) -> None:
         encoded = BytesIO()
         first.save(encoded, format=kind, **options)
         files.write_bytes(path, encoded.getvalue())
+    except DiskError:
+        raise
     except Exception as error:  # Pillow's encoders raise nearly anything
         raise PictureError(path, f"cannot be saved as {kind}: {error}") from error
 

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from garim import files
+from garim import files, remote
 from garim.boxes import Box
-from garim.errors import PictureError
+from garim.errors import DiskError, PictureError
 
 Pixels = NDArray[np.uint8]
 """An RGB picture, shape ``(height, width, 3)``, values 0 to 255."""
@@ -239,6 +239,8 @@ def _write(image: Image.Image, path: Path, kind: str, quality: int) -> None:
         encoded = BytesIO()  # so that a full disk is met by Python, which says so
         image.save(encoded, format=kind, **options)
         files.write_bytes(path, encoded.getvalue())
+    except DiskError:
+        raise
     except Exception as error:  # Pillow's encoders, too, raise nearly anything
         raise PictureError(path, f"cannot be saved as {kind}: {_reason(error)}") from error
 
@@ -248,7 +250,7 @@ def _regular(path: Path) -> Path:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise PictureError(path, "is a folder" if path.is_dir() else "is no ordinary file")
-    if status.st_size == 0:
+    if status.st_size == 0 and remote.fetched(path).stat().st_size == 0:
         raise PictureError(path, "the file is empty")
     return path
 

@@ -65,6 +65,16 @@ def showing_progress(enabled: bool = True) -> Iterator[None]:
             _shown.reset(token)
 
 
+@contextmanager
+def hidden_progress() -> Iterator[None]:
+    """Show no progress of the work in the block: it is a part of what is shown already."""
+    token = _shown.set(None)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Pass items on, one step of progress each."""
     with steps(description, total) as step:
@@ -98,8 +108,20 @@ def steps(description: str, total: int | None) -> Iterator[Step]:
         progress.remove_task(task)
 
 
+_most_threads: list[int] = []
+
+
+def limit_threads(most: int) -> None:
+    """Take this process to have so many processors, the others being for other processes."""
+    _most_threads[:] = [most]
+
+
 def default_workers() -> int:
     """Give the number of processors that this process may use."""
+    return min(_processors(), *_most_threads) if _most_threads else _processors()
+
+
+def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

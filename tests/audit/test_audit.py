@@ -11,9 +11,9 @@ import pytest
 from drawn import audited, clean, found, photo, save
 
 import garim
-from garim import report
 from garim.audit import CHECKS, AuditSettings
 from garim.cli import run
+from garim.report import audit_report
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_fail_on(messy: Path, tmp_path: Path, fail_on: str, status: int) -> None
 
 def test_the_page_shows_what_was_found(messy: Path, tmp_path: Path) -> None:
     audit = audited(messy)
-    page = report.audit_report(audit, tmp_path).read_text()
+    page = audit_report(audit, tmp_path).read_text()
     for text in ("Cannot be opened", "The same file", "needs a network", "mean the same"):
         assert text in page
     assert "dog <b>" not in page and "dog &lt;b&gt;" in page
@@ -116,7 +116,7 @@ def test_a_dataset_of_nothing_but_broken_files(tmp_path: Path) -> None:
         (tmp_path / "data" / "thing" / name).write_bytes(b"")
     audit = audited(tmp_path / "data")
     assert len(audit.failures) == 2 and found(audit, "broken") == {"thing/a.jpg", "thing/b.png"}
-    report.audit_report(audit, tmp_path)
+    audit_report(audit, tmp_path)
 
 
 def test_defaults_are_those_of_the_settings() -> None:

@@ -79,7 +79,7 @@ def test_backgrounds(background: str, photos: Path, command: Command, tmp_path: 
         (("--background", "nowhere.png"), "nowhere.png"),
         (("--format", "gif"), "png or webp"),
         (("--method", "magic"), "magic"),
-        (("--method", "onnx"), "--weights"),
+        (("--method", "onnx"), "set weights to FILE.onnx"),
     ],
 )
 def test_wrong_use(

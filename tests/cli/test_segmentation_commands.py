@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import Command, World
 from garim.cli import app
 
 
@@ -60,3 +61,24 @@ def test_help_explains_every_option(command, task: str) -> None:
     for argument in app[f"train-{task}"].assemble_argument_collection(parse_docstring=True):
         assert not argument.show or argument.parameter.help, argument.name
     assert "masks" in command("train", "data", "--task", task, "--help").out
+
+
+def test_masks(world: World, command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "made"
+    arguments = ("masks", world.data, world.model, "--to", out, "--patches", 100,
+                 "--foreground.longest", 64)  # fmt: skip
+    ended = command(*arguments, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    found = ended.json
+    assert (found["pictures"], found["written"], found["kept"]) == (24, 24, 0)
+    assert found["classes"] == ["background", "blue", "green", "빨강"]
+    assert sum(found["shares"].values()) == pytest.approx(1, abs=1e-4)
+    assert Image.open(found["sheet"]).width > 1000
+    again = command(*arguments)
+    assert again.status == 0 and "24 masks, 24 kept from before" in again.out
+    refused = command(*arguments, "--sure", 0.9)
+    assert refused.status == 2 and "other settings" in refused.err
+    model = tmp_path / "model"
+    options = ("--network", "fcn16s", "--backbone", "small_cnn", "--size", 32, "--epochs", 1)
+    learned = command("train", out, "--task", "segment", "--out", model, *options, "--json")
+    assert learned.status == 0 and learned.json["classes"] == found["classes"]

@@ -199,12 +199,12 @@ def test_interrupted(
         return real(self, batch, batch_size)
 
     run = ("extract", world.data, "--model", world.model, "--out", tmp_path / "p.jsonl",
-           "--method", "windows")  # fmt: skip
+           "--method", "windows", "--shard", 2)  # fmt: skip
     monkeypatch.setattr(garim.Classifier, "scores", scores)
     ended = command(*run)
     assert (ended.status, ended.out) == (130, "")
     assert "run the same command again" in ended.err
-    assert [p.name for p in tmp_path.iterdir()] == ["p.jsonl.partial"]
+    assert [p.name for p in tmp_path.iterdir()] == ["p.jsonl.unfinished"]
     assert command(*run, "--json").json["pictures"] == 24
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.html", "p.jsonl"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from oracles import SIDE, Oracle, draw
 from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset, read
-from garim.errors import ModelError, PlanError, SettingsError
+from garim.errors import ExecutionError, ModelError, PlanError, SettingsError
+from garim.execution import ExecutionSettings
 from garim.extraction import METHODS, ExtractSettings, extract
 from garim.extraction.methods import Proposal, Task
 from garim.formats.rows import Object, Row
@@ -43,7 +45,7 @@ def test_the_plan_is_complete(data: Dataset, tmp_path: Path) -> None:
     found = extract(data, Oracle(), WINDOWS, out)
     plan = load(out)
     assert lines(plan) == lines(found.plan) and found.path == out
-    assert not list(out.parent.glob("*.partial"))
+    assert [path.name for path in out.parent.iterdir()] == ["plan.jsonl"]
     assert (plan.dataset, plan.method, plan.model) == (data.root.resolve(), "windows", "oracle")
     assert plan.settings == json.loads(json.dumps(asdict(replace(WINDOWS, runtime="torch"))))
     assert plan.selection == json.loads(json.dumps(asdict(data.selection)))
@@ -164,44 +166,34 @@ class Killer(Oracle):
         return super().scores(batch)
 
 
-def killed(data: Dataset, out: Path, settings: ExtractSettings, calls: int) -> None:
-    child = os.fork()
-    if not child:
-        try:
-            extract(data, Killer(calls), settings, out)
-        finally:
-            os._exit(1)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+def killed(data: Dataset, out: Path, settings: ExtractSettings, calls: int, shard: int = 1) -> None:
+    # Not os.fork: a process that has used Polars cannot go on using it after a fork.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["garim", "oracles"])
+    execution = ExecutionSettings(shard=shard)
+    child = context.Process(target=extract, args=(data, Killer(calls), settings, out, execution))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("batch", [1, 40])
+@pytest.mark.parametrize("shard", [1, 2, 40])
 @pytest.mark.parametrize("calls", [1, 5, 9])
-def test_killed_and_run_again(data: Dataset, tmp_path: Path, batch: int, calls: int,
+def test_killed_and_run_again(data: Dataset, tmp_path: Path, shard: int, calls: int,
                               monkeypatch) -> None:  # fmt: skip
-    out, settings = tmp_path / "plan.jsonl", replace(WINDOWS, batch=batch)
-    partial = tmp_path / "plan.jsonl.partial"
-    whole = extract(data, Oracle(), settings).plan
-    killed(data, out, settings, calls)
+    out, unfinished = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.unfinished"
+    whole = extract(data, Oracle(), ONE_AT_A_TIME).plan
+    killed(data, out, ONE_AT_A_TIME, calls, shard)
     assert not out.exists()
-    done = partial.read_text().split("\n")[1:-1]
+    done = len(list(unfinished.glob("shard-*.parquet"))) * shard
     opened: list[str] = []
     real = pictures.open_picture
     monkeypatch.setattr(pictures, "open_picture", lambda path, at_least=None: (
         opened.append(path.name), real(path, at_least))[1])  # fmt: skip
-    again = extract(data, Oracle(), settings, out)
+    again = extract(data, Oracle(), ONE_AT_A_TIME, out, ExecutionSettings(shard=shard))
     assert lines(again.plan) == lines(load(out)) == lines(whole)
-    assert len(opened) == len(data) - len(done)
-    assert not partial.exists()
-
-
-def test_a_line_that_was_cut_inside_a_letter(data: Dataset, tmp_path: Path) -> None:
-    out, partial = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.partial"
-    killed(data, out, ONE_AT_A_TIME, 16)
-    written, whole = partial.read_bytes(), lines(extract(data, Oracle(), ONE_AT_A_TIME).plan)
-    at = written.rindex("가".encode())
-    for end in (at + 1, at + 2, len(written) - 1, 10, 0):
-        partial.write_bytes(written[:end])
-        assert lines(extract(data, Oracle(), ONE_AT_A_TIME, out).plan) == whole
+    assert len(opened) == len(data) - done
+    assert not unfinished.exists()
 
 
 def test_names_with_unicode_line_separators_resume(tmp_path: Path) -> None:
@@ -213,29 +205,23 @@ def test_names_with_unicode_line_separators_resume(tmp_path: Path) -> None:
         rows.append(replace(row, file_name=name))
     data, out = replace(data, rows=tuple(rows)), tmp_path / "plan.jsonl"
     killed(data, out, ONE_AT_A_TIME, 12)
-    assert len(load_lines(tmp_path / "plan.jsonl.partial")) > 1
-    assert len(extract(data, Oracle(), ONE_AT_A_TIME, out).plan) == 4
+    assert list((tmp_path / "plan.jsonl.unfinished").glob("shard-*.parquet"))
+    plan = extract(data, Oracle(), ONE_AT_A_TIME, out, ExecutionSettings(shard=1)).plan
+    assert [edit.picture for edit in plan] == [row.file_name for row in rows]
 
 
-def load_lines(path: Path) -> list[str]:
-    return path.read_text().rstrip("\n").split("\n")
-
-
-def test_the_unfinished_plan_of_another_run_is_kept(data: Dataset, tmp_path: Path) -> None:
-    out, partial = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.partial"
+def test_the_unfinished_work_of_another_run_is_kept(data: Dataset, tmp_path: Path) -> None:
+    out, unfinished = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.unfinished"
+    one = ExecutionSettings(shard=1)
     killed(data, out, ONE_AT_A_TIME, 16)
-    before = partial.read_bytes()
-    with pytest.raises(PlanError, match="unfinished plan of another"):
-        extract(data, Oracle(), replace(ONE_AT_A_TIME, rounds=1), out)
-    with pytest.raises(PlanError, match="unfinished plan of another"):
-        extract(data, Oracle("another model"), ONE_AT_A_TIME, out)
-    with pytest.raises(PlanError, match="unfinished plan of another"):
-        extract(replace(data, rows=data.rows[1:]), Oracle(), ONE_AT_A_TIME, out)
-    assert partial.read_bytes() == before
-    partial.write_text("my notes\nof today\n")
-    with pytest.raises(PlanError, match="delete the file"):
-        extract(data, Oracle(), ONE_AT_A_TIME, out)
-    assert partial.read_text() == "my notes\nof today\n"
+    before = {path: path.read_bytes() for path in unfinished.glob("[rs]*")}
+    with pytest.raises(ExecutionError, match=r"another run \(settings differ\)"):
+        extract(data, Oracle(), replace(ONE_AT_A_TIME, rounds=1), out, one)
+    with pytest.raises(ExecutionError, match=r"another run \(model differ\)"):
+        extract(data, Oracle("another model"), ONE_AT_A_TIME, out, one)
+    with pytest.raises(ExecutionError, match=r"another run \(items, digest differ\)"):
+        extract(replace(data, rows=data.rows[1:]), Oracle(), ONE_AT_A_TIME, out, one)
+    assert {path: path.read_bytes() for path in unfinished.glob("[rs]*")} == before
 
 
 def test_an_error_in_the_middle_leaves_what_is_done(data: Dataset, tmp_path: Path) -> None:
@@ -246,10 +232,11 @@ def test_an_error_in_the_middle_leaves_what_is_done(data: Dataset, tmp_path: Pat
                 raise KeyboardInterrupt
             return Oracle.scores(self, batch)
 
+    one = ExecutionSettings(shard=1)
     with pytest.raises(KeyboardInterrupt):
-        extract(data, Tired(16), ONE_AT_A_TIME, tmp_path / "plan.jsonl")
-    written = (tmp_path / "plan.jsonl.partial").read_text()
-    assert written.endswith("\n") and written.count("\n") > 1
+        extract(data, Tired(16), ONE_AT_A_TIME, tmp_path / "plan.jsonl", one)
+    names = sorted(path.name for path in (tmp_path / "plan.jsonl.unfinished").iterdir())
+    assert names[0] == "run.json" and "shard-00000.parquet" in names
 
 
 def test_the_default_method(data: Dataset) -> None:
@@ -365,18 +352,6 @@ def test_every_object_has_a_line(data: Dataset, tmp_path: Path, twins: ExtractSe
           settings=ApplySettings(as_boxes=True))  # fmt: skip
     for row in read(tmp_path / "boxes").rows:
         assert [o.box for o in row.objects] == [Box(1, 2, 11, 12), Box(20, 2, 30, 9)]
-
-
-@pytest.mark.parametrize("lines_left", [1, 2, 3, 5, 8, 9])
-def test_objects_of_a_cut_plan_are_whole_again(
-    data: Dataset, tmp_path: Path, twins: ExtractSettings, lines_left: int
-) -> None:
-    out, partial = tmp_path / "plan.jsonl", tmp_path / "plan.jsonl.partial"
-    killed(data, out, twins, 3)
-    kept = partial.read_text().split("\n")[:lines_left]
-    partial.write_text("\n".join(kept) + "\n")
-    whole = extract(data, Oracle(), twins).plan
-    assert lines(extract(data, Oracle(), twins, out).plan) == lines(whole)
 
 
 def test_a_new_label_is_proposed_for_the_label_of_the_folder_only(

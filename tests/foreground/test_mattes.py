@@ -179,7 +179,7 @@ def test_rembgs_networks(tmp_path: Path) -> None:
 def test_rembg_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rembg")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    with pytest.raises(ModelError, match="--weights"):
+    with pytest.raises(ModelError, match=r"weights to its FILE\.onnx"):
         foreground(np.zeros((8, 8, 3), np.uint8), ForegroundSettings(method="matting"))
 
 
@@ -188,5 +188,5 @@ def test_settings_that_cannot_work_are_named_together(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         wrong.check(tuple(METHODS))
     assert len(caught.value.problems) == 4
-    with pytest.raises(SettingsError, match="--weights FILE"):
+    with pytest.raises(SettingsError, match="weights to FILE"):
         foreground(np.zeros((8, 8, 3), np.uint8), ForegroundSettings(method="onnx"))

@@ -18,7 +18,7 @@ from garim.formats import FORMATS, labels, placing
 from garim.formats.rows import Contents, Object, Row
 
 ALL = list(FORMATS)
-WHOLE = ["csv", "huggingface", "coco"]
+WHOLE = ["csv", "huggingface", "coco", "webdataset"]
 """Formats that hold labels beside objects, and provenance."""
 
 TAGGED = ["cvat", "labelstudio"]
@@ -96,12 +96,12 @@ def test_round_trip(name: str, rows: tuple[Row, ...]) -> None:
         classes = tuple(sorted(labels.in_rows(rows), reverse=True))
         formats.write(contents(*rows, classes=classes), source, first, name)
         root, once = formats.read(first, name)
-        assert root == first
-        formats.write(once, first, second, name)
-        assert formats.read(second, name) == (second, once)
+        assert root == first or name == "webdataset"  # which is unpacked
+        formats.write(once, root, second, name)
+        assert formats.read(second, name)[1] == once
         assert not once.failures
         assert once.classes == classes
-        assert held(first, once.rows) == held(source, expected(name, rows))
+        assert held(root, once.rows) == held(source, expected(name, rows))
 
 
 def expected(name: str, rows: tuple[Row, ...]) -> list[Row]:
@@ -136,7 +136,7 @@ def test_masks_and_provenance(tmp_path: Path) -> None:
         edits=("crop", "relabel"),
     )
     draw_pictures(tmp_path / "0", (row,))
-    for name in ("csv", "huggingface"):
+    for name in ("csv", "huggingface", "webdataset"):
         formats.write(contents(row), tmp_path / "0", tmp_path / name, name)
         root, found = formats.read(tmp_path / name)
         (one,) = found.rows
@@ -170,6 +170,7 @@ DETECTED = {
     "voc": ["train/a.xml", "train/a.jpg"],
     "huggingface": ["train/metadata.jsonl", "train/a.jpg"],
     "csv": ["pictures.csv", "a.jpg"],
+    "webdataset": ["train-000000.tar", "train-000001.tar"],
 }
 TEXTS = {
     ".xml": "<annotation/>",
@@ -178,6 +179,7 @@ TEXTS = {
     ".jsonl": '{"file_name": "a.jpg", "label": "dog"}\n',
     ".csv": "file,label\na.jpg,dog\n",
     "project.json": '[{"id": 1, "annotations": [], "data": {"image": "/a.jpg"}}]',
+    ".tar": "\0" * 1024,
     "annotations.xml": '<annotations><image name="a.jpg"/></annotations>',
     "notes.xml": "<notes/>",
     "notes.json": "{}",

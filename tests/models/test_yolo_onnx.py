@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from PIL import Image
 
 import garim
+from garim.cli import run
 from garim.errors import ModelError, SettingsError
 from garim.models import yolo_onnx
 from garim.models.yolo_onnx import V5, V8, X, YoloOnnx, head_of, letterboxed, strides_of
@@ -87,6 +90,33 @@ def test_every_head_gives_the_same_boxes(tmp_path: Path, kind: str) -> None:
     assert [(n, round(s, 3)) for n, s, _ in found] == EXPECTED
     assert found.boxes[0] == pytest.approx([12, 24, 28, 36], abs=1e-3)
     assert found.boxes[1] == pytest.approx([46, 24, 54, 44], abs=1e-3)
+
+
+def test_it_is_judged_as_every_detector(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = written(tmp_path / "m.onnx", outputs("v8"), "['cat', 'dog', 'cow']")
+    (tmp_path / "data").mkdir()
+    Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "data" / "a.png")
+    lines = ["file,label,xmin,ymin,xmax,ymax", "a.png,dog,12,24,28,36", "a.png,cow,46,24,54,44",
+             "a.png,cat,40,4,60,20"]  # fmt: skip
+    (tmp_path / "data" / "boxes.csv").write_text("\n".join(lines) + "\n")
+    assert run(["evaluate", str(model), str(tmp_path / "data" / "boxes.csv"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ap50"] == found["ap"] == pytest.approx(2 / 3, abs=1e-4)
+    assert found["per_class"]["cat"]["ap50"] == 0 and found["pictures"] == 1
+
+
+def test_boxes_of_two_classes_at_one_place(tmp_path: Path) -> None:
+    model = YoloOnnx(written(tmp_path / "m.onnx", outputs("v8")))
+    found = model.detect(np.zeros((SIDE, SIDE, 3), np.uint8), 0.3)
+    assert [number for number, _, _ in found] == [1, 2, 0]  # 0 lies on 1
+    assert [number for number, _, _ in found.apart(0.5)] == [1, 2]
+    path = tmp_path / "a.png"
+    Image.new("RGB", (SIDE, SIDE)).save(path)
+    boxes = {nms: garim.predict(model, path, garim.PredictSettings(least=0.3, nms=nms)).rows[0]
+             for nms in (None, 0.5)}  # fmt: skip
+    assert [len(row.found) for row in boxes.values()] == [3, 2]
+    with pytest.raises(SettingsError, match="nms must be from 0 to 1"):
+        garim.predict(model, path, garim.PredictSettings(nms=2))
 
 
 def test_letterbox_is_undone(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from PIL import Image
 
 from garim import files
 from garim.boxes import Box
-from garim.plan import Edit, Kind, Plan
+from garim.errors import DatasetError
+from garim.plan import Edit, Kind, Plan, apply, undo
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 
@@ -131,3 +132,37 @@ def _kill_before(number: int) -> None:
 
     for name in _COUNTED:
         setattr(os, name, counted(getattr(os, name)))
+
+
+def undo_if_any(root: Path) -> None:
+    """Undo what was applied, which may be nothing yet; nothing may be refused."""
+    try:
+        assert undo(root).failures == ()
+    except DatasetError as error:
+        if "nothing to undo" not in str(error):
+            raise
+
+
+def uninterrupted(root: Path, tmp_path: Path, plan: Plan) -> dict[str, Any]:
+    """Apply a plan to a copy of the dataset; give what is to be seen of it."""
+    whole = shutil.copytree(root, tmp_path / "whole")
+    apply(plan, in_place=True, data=whole)
+    return visible(whole)
+
+
+def apply_until(plan: Plan, root: Path, number: int) -> None:
+    """Stop between two steps."""
+    from garim.plan import in_place
+
+    seen = [0]
+    change = in_place.change
+
+    def counted(*values: Any) -> list[str]:
+        seen[0] += 1
+        if seen[0] == number:
+            raise KeyboardInterrupt
+        return change(*values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(in_place, "change", counted)
+        apply(plan, in_place=True)

@@ -305,11 +305,11 @@ def _stop_after(plan: Plan, to: Path, number: int) -> None:
     seen = [0]
     write = files.replacing
 
-    def full(path: Path) -> Any:
+    def full(path: Path, size: int | None = None) -> Any:
         seen[0] += 1
         if seen[0] > number:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(path)
+        return write(path, size)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "replacing", full)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from garim import dataset, report
+from garim import dataset
 from garim.dataset import Dataset
 from garim.evaluation import classification_report, comparison_report
 from garim.models.calibration import Bin
+from garim.report import comparison_report as comparison_page
+from garim.report import evaluation_report
 from garim.report.reliability import reliability_diagram
 
 HOSTILE = "<script>alert(1)<b>"
@@ -49,7 +51,7 @@ def test_an_evaluation(data: Dataset, tmp_path: Path) -> None:
     found = scores(0.9, 0.2, 0.8, 0.7, 0.1, 0.1)
     sides, splits = [40, 50, 60] * 2, ["train", "test"] * 3
     judged = classification_report(TARGETS, found, CLASSES, names(data), (), sides, splits)
-    html = safe(report.evaluation_report(judged, data, tmp_path / "page"))
+    html = safe(evaluation_report(judged, data, tmp_path / "page"))
     for words in ("Calibration", "By size and split", "F1 from", "40 px", "train", "2 of 2 shown",
                   "사과 → &lt;script", "Confusion matrix", "that fits"):  # fmt: skip
         assert words in html, words
@@ -63,8 +65,8 @@ def test_an_evaluation(data: Dataset, tmp_path: Path) -> None:
 def test_a_sheet_of_older_mistakes_goes(data: Dataset, tmp_path: Path) -> None:
     bad = classification_report(TARGETS, scores(0.1, *[0.9] * 5), CLASSES, names(data))
     good = classification_report(TARGETS, scores(1, 1, 1, 0, 0, 0), CLASSES, names(data))
-    report.evaluation_report(bad, data, tmp_path / "page")
-    html = safe(report.evaluation_report(good, data, tmp_path / "page"))
+    evaluation_report(bad, data, tmp_path / "page")
+    html = safe(evaluation_report(good, data, tmp_path / "page"))
     assert "Worst mistakes" not in html and "By size" not in html
     assert not (tmp_path / "page" / "worst_mistakes.png").exists()
 
@@ -74,20 +76,20 @@ def test_many_classes_get_a_picture_of_their_confusion(data: Dataset, tmp_path: 
     judged = classification_report(
         np.arange(26), np.eye(26, dtype=np.float32), classes, ["x.png"] * 26
     )
-    html = safe(report.evaluation_report(judged, data, tmp_path))
+    html = safe(evaluation_report(judged, data, tmp_path))
     assert 'alt="Confusion matrix"' in html
 
 
 def test_two_models_side_by_side(data: Dataset, tmp_path: Path) -> None:
     pair = scores(0.9, 0.9, 0.9, 0.1, 0.1, 0.1), scores(0.9, 0.2, 0.9, 0.8, 0.1, 0.1)
     judged = comparison_report(TARGETS, pair, CLASSES, names(data))
-    html = safe(report.comparison_report(judged, data, tmp_path / "page"))
+    html = safe(comparison_page(judged, data, tmp_path / "page"))
     for words in ("No clear winner", "p = 0.5", "Right where the other is wrong", "better",
                   "2 of 2 shown"):  # fmt: skip
         assert words in html, words
     assert Image.open(tmp_path / "page" / "differences.png").size
     same = comparison_report(TARGETS, (pair[0], pair[0]), CLASSES, names(data))
-    assert "differently" not in safe(report.comparison_report(same, data, tmp_path / "page"))
+    assert "differently" not in safe(comparison_page(same, data, tmp_path / "page"))
     assert not (tmp_path / "page" / "differences.png").exists()
 
 
@@ -98,7 +100,7 @@ def test_a_clear_winner_is_named(swapped: bool, words: str, data: Dataset, tmp_p
     targets = np.zeros(20, np.int64)
     pair = scores(*[0.9] * 20), scores(*[0.1] * 12, *[0.9] * 8)
     judged = comparison_report(targets, pair[::-1] if swapped else pair, CLASSES)
-    assert words in safe(report.comparison_report(judged, data, tmp_path))
+    assert words in safe(comparison_page(judged, data, tmp_path))
 
 
 def test_the_reliability_diagram_shows_every_bin_that_has_pictures() -> None:

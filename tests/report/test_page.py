@@ -14,6 +14,7 @@ from garim.report.page import (
     Chart,
     Figure,
     Figures,
+    Flip,
     Gallery,
     Note,
     Page,
@@ -28,7 +29,7 @@ from garim.report.page import (
 )
 
 HOSTILE = "<script>alert('사과')</script>\"><img src=https://evil.example/x>"
-VOID = {"meta", "img", "link", "br", "path", "rect", "circle", "polyline"}
+VOID = {"meta", "img", "link", "br", "path", "rect", "circle", "polyline", "input"}
 
 
 class Reader(HTMLParser):
@@ -163,3 +164,14 @@ def test_a_page_is_written_even_with_letters_that_utf8_cannot_hold(tmp_path: Pat
     text = path.read_text(encoding="utf-8")
     assert "caf?" in text
     read(text)
+
+
+def test_versions_flip_without_a_script() -> None:
+    shown = Picture.of(Image.new("RGB", (30, 20)), "seen")
+    flip = Flip((("truth", shown), ("found", shown)), "<b>.jpg", "F1 0.50")
+    html = render_page(Page("t", "", (Section("s", (Gallery((flip, flip)),)),)))
+    assert len(set(re.findall(r'name="(flip-\d)"', html))) == 2
+    assert len(re.findall(r"<input[^>]* checked", html)) == 2
+    assert "<script" not in html and "&lt;b&gt;.jpg" in html
+    with pytest.raises(ValueError, match="2 to 4 versions"):
+        Flip((("truth", shown),))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from garim import dataset, report
+import garim
+from garim import dataset
 from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import Failure
@@ -22,6 +23,13 @@ from garim.formats.rows import Object
 from garim.models.classifier import Card, Classifier
 from garim.models.networks import create
 from garim.plan import Edit, Plan, Round
+from garim.report import (
+    dataset_sheet,
+    evaluation_report,
+    localization_page,
+    plan_report,
+    training_report,
+)
 from garim.training import TrainSettings
 from garim.training.settings import resolve
 from garim.training.train import Trained
@@ -82,16 +90,14 @@ def plan_of(data: Dataset) -> Plan:
 
 
 def test_extraction(data: Dataset, tmp_path: Path) -> None:
-    html = read(report.extraction_report(plan_of(data), data, tmp_path / "new" / "plan.html"))
-    for words in ("Proposed crops", "Label not found", "Left as they are", "Could not be used",
+    html = read(plan_report(plan_of(data), data, tmp_path / "new" / "plan.html"))
+    for words in ("Proposed crops", "Object not found", "Left as they are", "Could not be used",
                   "0.20 → 0.90", "seen as", "사과", "broken &lt;script&gt;"):  # fmt: skip
         assert words in html, words
 
 
 def test_an_empty_plan(data: Dataset, tmp_path: Path) -> None:
-    html = read(
-        report.extraction_report(Plan(dataset=data.root, edits=()), data, tmp_path / "p.html")
-    )
+    html = read(plan_report(Plan(dataset=data.root, edits=()), data, tmp_path / "p.html"))
     assert "Could not be used" not in html
 
 
@@ -101,7 +107,7 @@ def test_evaluation(data: Dataset, tmp_path: Path) -> None:
     failures = [Failure(f"{HOSTILE}.png", "cannot be opened")]
     targets = np.array([0, 0, 0, 1, 1, 1])
     judged = classification_report(targets, scores, CLASSES, names, failures)
-    html = read(report.evaluation_report(judged, data, tmp_path / "page"))
+    html = read(evaluation_report(judged, data, tmp_path / "page"))
     assert Image.open(tmp_path / "page" / "confusion_matrix.png").size
     for words in ("Worst mistakes", "3 of 3 shown", "Could not be used", "cannot be opened"):
         assert words in html
@@ -111,7 +117,7 @@ def test_evaluation_without_mistakes(data: Dataset, tmp_path: Path) -> None:
     judged = classification_report(
         np.array([0, 1]), np.eye(2, dtype=np.float32), CLASSES, ["a", "b"]
     )
-    html = read(report.evaluation_report(judged, data, tmp_path / "page"))
+    html = read(evaluation_report(judged, data, tmp_path / "page"))
     assert "Worst mistakes" not in html
 
 
@@ -119,33 +125,105 @@ def test_localization(data: Dataset, tmp_path: Path) -> None:
     plan = plan_of(data)
     truth = [(e.picture, Object(e.label or "", Box(5, 5, 30, 30))) for e in plan if not e.error]
     judged = localization_report([(e.picture, e.label or "", e.box) for e in plan], truth)
-    html = read(report.localization_page(judged, plan, data, tmp_path / "loc.html"))
+    html = read(localization_page(judged, plan, data, tmp_path / "loc.html"))
     assert "IoU 0.64" in html and "6 boxes judged" in html
 
 
-def test_training(data: Dataset, tmp_path: Path) -> None:
+def trained_on(data: Dataset, folder: Path) -> Trained:
     card = Card(architecture="small_cnn", classes=CLASSES, size=32, mean=(0.5,) * 3,
                 std=(0.5,) * 3, metrics={"validation_accuracy": 0.75})  # fmt: skip
-    trained = Trained(
-        classifier=Classifier(create("small_cnn", 2, {"width": 8}), card), folder=tmp_path,
+    model = Classifier(create("small_cnn", 2, {"width": 8}), card)
+    model.save(folder)
+    return Trained(
+        classifier=model, folder=folder,
         recipe=resolve(TrainSettings(backbone="small_cnn")), seconds=3.2, pictures=5,
         failures=(Failure(f"{HOSTILE}.png", "is cut off"),), notes=(f"few of {HOSTILE}",),
     )  # fmt: skip
-    html = read(report.training_report(trained, data, tmp_path))
-    for words in ("Validation accuracy", "is cut off", "few of &lt;script&gt;", "learning_rate"):
+
+
+def test_training(data: Dataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    html = read(training_report(trained_on(data, run), data, run))
+    for words in ("Validation accuracy", "is cut off", "few of &lt;script&gt;", "learning_rate",
+                  "3 seconds", "Pictures per class"):  # fmt: skip
         assert words in html
-    assert "Curves" not in html
-    (tmp_path / "curves").mkdir()
-    (tmp_path / "curves" / "metrics.csv").write_text(
-        "epoch,train_loss,val_loss\n0,1.0,\n0,,1.1\n1,0.5,\n1,,0.7\n"
+    assert "Curves" not in html and "Evaluation" not in html
+
+
+def test_the_page_of_a_run_is_made_from_its_folder(data: Dataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    first = read(training_report(trained_on(data, run), data, run))
+    assert read(garim.report(run, tmp_path / "again.html").page) == first
+    (run / "curves").mkdir()
+    (run / "curves" / "metrics.csv").write_text(
+        "epoch,train_loss,val_loss,val_miou\n0,1.0,,\n0,,1.1,.2\n1,0.5,,\n1,,0.7,.3\n"
     )
-    assert "Curves" in read(report.training_report(trained, data, tmp_path))
+    scores = np.tile(np.array([[0.8, 0.2]], np.float32), (6, 1))
+    names = [row.file_name for row in data]
+    judged = classification_report(np.array([0, 0, 0, 1, 1, 1]), scores, CLASSES, names)
+    evaluation_report(judged, data, run / "evaluation")
+    html = read(garim.report(run).page)
+    assert garim.report(run).page == run / "report.html"
+    for words in ("Curves", "MIoU", "validation", "Evaluation", "Macro F1", "Recall"):
+        assert words in html, words
+    (run / "training.json").write_text("{cut off")
+    assert "0.75" in read(garim.report(run).page)
+
+
+def test_plans_and_datasets_are_told_apart(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan_of(data).save("plan.jsonl")
+    made = garim.report("plan.jsonl")
+    assert (made.about, made.page) == ("plan", Path("plan.html"))
+    assert "0.20 → 0.90" in read(made.page)
+    (data.root / "config.json").write_text("{}")
+    made = garim.report(data.root)
+    assert (made.about, made.page) == ("dataset", Path("data.html"))
+    html = read(made.page)
+    for words in ("Pictures per class", "Sizes", "Examples", "PNG, RGB", "6 of 6 shown"):
+        assert words in html, words
+    assert sorted(one.name for one in tmp_path.glob("*")) == [
+        "data", "data.html", "plan.html", "plan.jsonl"]  # fmt: skip
+    with pytest.raises(garim.GarimError):
+        garim.report("nowhere")
+
+
+def test_a_plan_without_a_model_shows_no_scores(data: Dataset, tmp_path: Path) -> None:
+    first, second, *_ = data.rows
+    edits = (
+        Edit(picture=first.file_name, edit="crop", box=Box(5, 5, 25, 25), score_after=1.0),
+        Edit(picture=second.file_name, edit="keep", reason="nothing stands out"),
+    )
+    plan = Plan(dataset=data.root, edits=edits, method="contour")
+    html = read(plan_report(plan, data, tmp_path / "plan.html"))
+    assert "1.00" not in html and "0.00" not in html and "Least certain" not in html
+    assert "without a score" in html and "nothing stands out" in html
+    scored = replace(plan, model="digest")
+    assert "1.00" in read(plan_report(scored, data, tmp_path / "plan.html"))
+
+
+def test_a_plan_of_an_audit(data: Dataset, tmp_path: Path) -> None:
+    names = [row.file_name for row in data]
+    edits = (
+        Edit(picture=names[0], edit="drop", label="사과", check="near_duplicates",
+             reason=f"much like {names[1]}", state="rejected"),
+        Edit(picture=names[2], edit="relabel", label=HOSTILE, to="사과", score_before=0.125),
+        Edit(picture=names[3], edit="move", label="사과", split="train", to="test"),
+    )  # fmt: skip
+    html = read(
+        plan_report(Plan(dataset=data.root, edits=edits, method="audit"), data, tmp_path / "p.html")
+    )
+    for words in ("To leave out", "Labels to change", "To put in another split", "→ 사과", "Stays",
+                  "train → test", "near_duplicates", "Rejected", "0.12"):  # fmt: skip
+        assert words in html, words
 
 
 def test_the_sheet_of_a_dataset(data: Dataset) -> None:
     rows = [replace(r, objects=(Object(r.label or "", Box(0, 0, 30, 30)),)) for r in data]
     boxed = replace(data, rows=tuple(rows))
-    plain = report.dataset_sheet(boxed, columns=3, cell=50, boxes=False)
-    drawn = report.dataset_sheet(boxed, columns=3, cell=50, boxes=True)
+    plain = dataset_sheet(boxed, columns=3, cell=50, boxes=False)
+    drawn = dataset_sheet(boxed, columns=3, cell=50, boxes=True)
     assert plain.image.size == drawn.image.size == (150, 100)
     assert plain.image.tobytes() != drawn.image.tobytes()

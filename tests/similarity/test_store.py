@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from garim import files
-from garim.errors import DatasetError
+from garim.errors import DatasetError, DiskError
 from garim.similarity import store as stores
 from garim.similarity.store import Store, StoreConfig
 
@@ -110,11 +112,16 @@ def test_killed_while_writing_nothing_is_lost(
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "s", StoreConfig(components=16))
-    with store.locked(), pytest.raises(DatasetError, match="another process"):
-        Store(tmp_path / "s").locked()
-    with store.locked():
+    Store.create(tmp_path / "s", StoreConfig(components=16))
+    stray = tmp_path / "s" / f".{'0' * 32}.tmp"
+    stray.write_text("of a killed writer")
+    with (
+        stores.writing(tmp_path / "s"),
+        pytest.raises(DatasetError, match="is being written by process"),
+        stores.writing(tmp_path / "s"),
+    ):
         pass
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["config.json"]
 
 
 def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
@@ -130,3 +137,24 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace('"version": 1', '"version": 9'))
     with pytest.raises(DatasetError, match="newer Garim"):
         Store(store.folder)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_full_disk_leaves_the_store_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.create(tmp_path / "s", StoreConfig(components=16, exact_up_to=100))
+    store.append(vectors(700), rows(700))
+    before = {path: path.read_bytes() for path in store.folder.iterdir()}
+
+    def full(*_: object) -> None:
+        raise RuntimeError("Failed to serialize into stream")  # what usearch says
+
+    with monkeypatch.context() as patch:
+        patch.setattr("usearch.index.Index.save", full)
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        with pytest.raises(DiskError, match=r"usearch: No space left.*[\d,]+ bytes are needed, 0"):
+            store.finish()
+    assert {path: path.read_bytes() for path in store.folder.iterdir()} == before
+    store.finish()
+    assert Store(store.folder).config.graph is not None

@@ -10,7 +10,7 @@ from torch import nn
 
 from garim.training import data
 from garim.training.data import Examples, collect
-from garim.training.learners import OnFeatures, OnPictures, _Body, _loader, build, learner
+from garim.training.learners import OnFeatures, OnPictures, _Body, batches, build, learner
 from garim.training.settings import Recipe
 
 CLASSES = ("blue", "green", "red")
@@ -132,7 +132,7 @@ def test_workers_decode_what_is_too_much_for_memory(tmp_path, monkeypatch) -> No
     for memory in (2**30, 0):
         monkeypatch.setattr(data, "IN_MEMORY", memory)
         pictured = data.SquarePictures(shown, 32, data_augment(chosen), 3, chosen.seed)
-        loader = _loader(pictured, replace(chosen, batch=4), True)
+        loader = batches(pictured, replace(chosen, batch=4), True)
         assert bool(loader.num_workers) == (memory == 0)
         loader.sampler.epoch = 2
         wholes.append([inputs for inputs, _, _ in loader])

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
-from garim.training.data import Order
+from garim.training.batches import Order
 from garim.training.losses import (
     IMBALANCE,
     NOISE,

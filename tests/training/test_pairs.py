@@ -10,7 +10,7 @@ from drawn_pictures import shapes
 from garim.errors import DatasetError
 from garim.pictures import Pixels
 from garim.resizing import imresize
-from garim.training.data import Order
+from garim.training.batches import Order
 from garim.training.degradation import Degradation, degrade
 from garim.training.pairs import Cutting, PairBatches, cut, read_pairs, turned, write_pairs
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from garim.errors import ModelError, SettingsError
+from garim.training.choices import operations
 from garim.training.presets import PRESETS
 from garim.training.reasons import reasons
 from garim.training.settings import PRECISIONS, TrainSettings, resolve
@@ -105,7 +106,8 @@ def test_open_settings_are_chosen_by_network_and_weights() -> None:
     assert (scratch.weights, scratch.tune, scratch.size) == ("none", "all", 64)
     assert (scratch.epochs, scratch.learning_rate, scratch.mean) == (40, 0.003, (0.5,) * 3)
     assert not scratch.caches_features
-    assert resolve(TrainSettings(tune="all")).learning_rate == 3e-4
+    tuned = resolve(TrainSettings(tune="all"))
+    assert (tuned.learning_rate, tuned.epochs, tuned.batch) == (3e-4, 12, 16)
     assert resolve(TrainSettings(weights="none")).tune == "all"
     assert resolve(TrainSettings(head="flatten-mlp")).dropout == 0.3
     assert resolve(TrainSettings(augment="none")).copies == 1
@@ -169,9 +171,34 @@ def test_copies_are_chosen_by_the_size_of_the_data_and_the_device(monkeypatch) -
     assert resolve(TrainSettings(), 100_000).copies == 4
 
 
-def test_what_was_chosen_is_told_with_its_reason() -> None:
+def test_what_fits_into_ten_minutes_is_fine_tuned(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    few, many = resolve(TrainSettings(), 1_000), resolve(TrainSettings(), 10_000)
+    assert (few.tune, few.size, few.epochs, few.batch) == ("all", 160, 12, 16)
+    assert (many.tune, many.size, many.epochs, many.batch) == ("head", 224, 60, 64)
+    assert resolve(TrainSettings(size=224), 1_500).tune == "head"
+    assert resolve(TrainSettings(folds=5), 1_000).tune == "head"
+    assert resolve(TrainSettings(backbone="resnet50"), 1_000).tune == "head"
+    assert resolve(TrainSettings(copies=2), 1_000).tune == "head"
+    assert resolve(TrainSettings(backbone="test_vit"), 100).size == 160  # it is built for that
+    assert resolve(TrainSettings(tune="head"), 1_000).size == 224
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    on_a_card = resolve(TrainSettings(), 100_000)
+    assert (on_a_card.tune, on_a_card.size) == ("all", 224)
+
+
+def test_operations_are_those_that_are_published() -> None:
+    """Sandler et al. 2018, table 4: 300 million multiply-adds; He et al. 2016: 3.8 billion."""
+    assert operations("mobilenetv2_100", 224) == pytest.approx(2 * 300e6, rel=0.05)
+    assert operations("resnet50", 224) == pytest.approx(2 * 4.1e9, rel=0.05)
+
+
+def test_what_was_chosen_is_told_with_its_reason(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     told = " ".join(reasons(TrainSettings(), resolve(TrainSettings(), 900), 900))
-    assert "mobilenetv2_100" in told and "frozen backbone" in told and "4 augmented copies" in told
+    assert "mobilenetv2_100" in told and "fine-tuned: 900 pictures" in told and "160" in told
+    told = " ".join(reasons(TrainSettings(), resolve(TrainSettings(), 9_000), 9_000))
+    assert "frozen backbone" in told and "2 augmented copies" in told and "size 224" in told
     given = TrainSettings(backbone="small_cnn", size=32)
     assert reasons(given, resolve(given), 900) == (
         "everything is trained: there are no starting weights",

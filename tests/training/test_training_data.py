@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from garim.errors import DatasetError
 from garim.training import data
 from garim.training.augmentation import AUGMENTATIONS
+from garim.training.batches import Order
 from garim.training.data import (
-    Order,
     SquarePictures,
     check_classes,
     collect,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import garim
 from garim.boxes import Box
+from garim.report.page import Flip, Gallery, Page, Picture, Section, write_page
+from garim.web.review import _alone
+from garim.web.session import Session
 
 pytestmark = pytest.mark.browser
 
@@ -176,3 +183,120 @@ def test_a_hundred_thousand_edits(page: Any, serve: Callable[..., Any], plan: Pa
     page.fill("#f-low", "0.9")
     assert page.locator("#shown").inner_text() == "10,000 edits"
     assert replace(served.session.edit(0)).state == "proposed"
+
+
+def test_flips_show_one_version_in_chromium(page: Any, tmp_path: Path) -> None:
+    colours = ((name, Image.new("RGB", (60, 40), name)) for name in ("red", "blue"))
+    flip = Flip(tuple((name, Picture.of(image, name)) for name, image in colours))
+    path = tmp_path / "page.html"
+    write_page(Page("t", "", (Section("s", (Gallery((flip,)),)),)), path)
+    page.goto(path.as_uri())
+    assert not page.get_by_alt_text("red").is_visible()
+    page.get_by_text("red", exact=True).click()
+    assert page.get_by_alt_text("red").is_visible()
+    assert not page.get_by_alt_text("blue").is_visible()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_alt_text("blue").is_visible()
+
+
+def test_a_server_that_is_killed_loses_no_decision(page: Any, plan: Path) -> None:
+    command = [sys.executable, "-m", "garim", "review", str(plan), "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        told = next(line for line in server.stderr or () if line.startswith("Review: "))
+        page.goto(told.removeprefix("Review: ").strip())
+        card(page, 0).locator(".accept").click()
+        page.wait_for_selector(".card.a")
+        card(page, 1).locator(".reject").click()
+        page.wait_for_selector(".card.r")
+        server.send_signal(signal.SIGKILL)
+    states = [edit.state for edit in garim.load_plan(plan)]
+    assert states == ["accepted", "rejected", *["proposed"] * 4]
+    card(page, 2).locator(".accept").click()
+    page.wait_for_selector("#banner:not([hidden])")
+    assert [edit.state for edit in garim.load_plan(plan)] == states
+    with _alone(Session(plan)):  # what the killed server left behind is in nobody's way
+        assert Session(plan).states() == "arpppp"
+
+
+def test_redraw_by_touch(chromium: Any, serve: Callable[..., Any], plan: Path) -> None:
+    served = serve(plan)
+    phone = {"width": 390, "height": 800}
+    context = chromium.new_context(viewport=phone, has_touch=True, is_mobile=True)
+    page = opened(context.new_page(), served)
+    card(page, 0).locator(".edit").tap()
+    area = page.locator(".editor image").bounding_box()
+    scale = area["width"] / 64
+    finger = context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        at = [{"x": area["x"] + x * scale, "y": area["y"] + y * scale} for x, y in points]
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+
+    touch("Start", (52, 2))
+    for point in ((54, 4), (58, 8), (62, 12)):
+        touch("Move", point)
+    touch("End")
+    wait_for_states(served, "appppp")
+    assert served.session.edit(0).box == Box(52, 2, 62, 12)
+    assert page.evaluate("scrollY") == 0
+    context.close()
+
+
+def test_read_only_shows_and_decides_nothing(
+    page: Any, serve: Callable[..., Any], plan: Path
+) -> None:
+    served = serve(plan, read_only=True)
+    opened(page, served)
+    assert "Read-only" in page.locator("#banner").inner_text()
+    deciding = "#undo, #apply, #accept-all, #reject-all, .card .accept, .card .reject"
+    assert page.locator(deciding).count() > 10
+    assert page.locator(f":is({deciding}):enabled").count() == 0
+    for key in ("a", "r", "Shift+A", "u"):
+        page.keyboard.press(key)
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#look .stage svg")
+    assert page.locator("#look .editor, #look .label, #look input").count() == 0
+    page.wait_for_timeout(200)
+    assert served.session.states() == "pppppp"
+    assert not plan.with_name("plan.decisions.jsonl").exists()
+
+
+def test_labels_are_chosen_from_the_classes_or_written(
+    page: Any, serve: Callable[..., Any], plan: Path
+) -> None:
+    served = serve(plan)
+    opened(page, served)
+    card(page, 1).locator(".edit").click()
+    page.wait_for_selector("#look .label")
+    chosen = page.locator("#look .label[aria-pressed=true]")
+    assert page.locator("#look .label").all_inner_texts() == ["1 cat", "2 dog", "3 개"]
+    assert chosen.inner_text() == "2 dog"
+    page.fill("#look input", " fox ")
+    page.keyboard.press("Enter")
+    wait_for_states(served, "papppp")
+    assert served.session.edit(1).to == "fox"
+    page.wait_for_selector("#look h2:has-text('cat → fox')")
+    page.locator("#look button", has_text="Back to the proposal").click()
+    wait_for_states(served, "pppppp")
+    assert served.session.edit(1).to == "dog"
+    page.keyboard.press("Escape")
+    card(page, 0).locator(".edit").click()
+    page.locator("#look .label", has_text="dog").click()
+    wait_for_states(served, "appppp")
+    assert served.session.edit(0).edit == "relabel"
+
+
+def test_a_plan_without_a_model_has_no_scores(
+    page: Any, serve: Callable[..., Any], plan: Path
+) -> None:
+    lines = [json.loads(line) for line in plan.read_text().splitlines()]
+    for line in lines[1:]:
+        line.pop("score_before", None)
+        if "box" in line:
+            line["score_after"] = 1.0
+    plan.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    opened(page, serve(plan))
+    assert page.locator(".badge").count() == 0
+    assert not page.locator("#f-low").is_visible()
+    assert page.locator("#f-sort option").count() == 1

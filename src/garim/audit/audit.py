@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from garim.audit.networks import Backbone, Judge, Trained
 from garim.audit.settings import ANY, AuditSettings
 from garim.dataset import Dataset
 from garim.errors import Failure
+from garim.execution import ExecutionSettings
 from garim.models.classifier import Classifier
 from garim.plan import Edit, Plan
 
@@ -91,7 +93,7 @@ class Audit:
                     for k, v in asdict(self.evidence.settings).items()}  # fmt: skip
         seen = self.evidence.seen
         return Plan(
-            dataset=self.dataset.origin.resolve(),
+            dataset=Path(self.dataset.place),
             edits=edits,
             selection=asdict(self.dataset.selection),
             method="audit",
@@ -134,6 +136,7 @@ def audit(
     dataset: Dataset,
     settings: AuditSettings | None = None,
     classifier: Classifier | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Audit:
     """Find what is wrong with a dataset; nothing is changed.
 
@@ -145,6 +148,7 @@ def audit(
         dataset: pictures, with labels, splits and boxes if there are any.
         settings: which checks, and thresholds.
         classifier: trained with folds on these pictures.
+        execution: where the pictures are looked at.
 
     Raises:
         SettingsError: an unknown check, or a threshold that cannot be.
@@ -154,7 +158,7 @@ def audit(
     chosen = settings or AuditSettings()
     chosen.check(tuple(CHECKS))
     names = [n for n in CHECKS if (not chosen.only or n in chosen.only) and n not in chosen.skip]
-    evidence = gather(dataset, chosen, _judge(chosen, classifier, names))
+    evidence = gather(dataset, chosen, _judge(chosen, classifier, names), execution)
     skipped = {n: r for n in names if (r := lacking(CHECKS[n].needs, evidence)) is not None}
     findings = {n: CHECKS[n].find(evidence) for n in names if n not in skipped}
     return Audit(evidence=evidence, findings=findings, skipped=skipped,

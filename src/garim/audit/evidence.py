@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from garim.audit.look import Look, look
+from garim.audit.look import Look
+from garim.audit.looking import Looking, look_of, views_of
 from garim.audit.networks import Judge, Seen
 from garim.audit.settings import AuditSettings
 from garim.copies import Copy, find_copies, groups_of
 from garim.dataset import Dataset
-from garim.errors import Failure, ModelError, PictureError
+from garim.errors import Failure, ModelError
+from garim.execution import ExecutionSettings, executed
+from garim.execution.shards import ERROR
 from garim.formats.rows import Row
 from garim.plan import Edit, Kind
-from garim.streaming import chunks, stream, track
-
-_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -98,32 +97,27 @@ class Evidence:
         return replace(known, digest=seen.fingerprint.digest, size=seen.fingerprint.size)
 
 
-def gather(dataset: Dataset, settings: AuditSettings, judge: Judge | None) -> Evidence:
+def gather(
+    dataset: Dataset,
+    settings: AuditSettings,
+    judge: Judge | None,
+    execution: ExecutionSettings | None = None,
+) -> Evidence:
     """Open every picture once, measure it, and show it to the network if there is one."""
     names = tuple(dict.fromkeys(row.file_name for row in dataset.rows))
-    paths = [dataset.root / name for name in names]
-    square = None if judge is None else judge.side
     looks: list[Look | None] = []
+    views: list[dict[str, NDArray[np.float32]] | None] = []
     failures: list[Failure] = []
-
-    def opened(path: Path) -> Look:
-        return look(path, square)
-
-    streamed = track(stream(opened, paths), "Auditing", len(paths))
-    for part in chunks(streamed, _AT_ONCE):
-        good: list[Look] = []
-        for (_, result), name in zip(part, names[len(looks) :], strict=False):
-            if isinstance(result, PictureError):
-                failures.append(Failure(name, result.reason))
+    about = {"dataset": str(dataset.root.resolve()), "model": judge and judge.digest()}
+    stage = Looking(root=dataset.root.absolute(), judge=judge)
+    with executed(stage, names, execution, about=about, description="Auditing") as found:
+        for name, record in found:
+            if record[ERROR] is not None:
+                failures.append(Failure(name, record[ERROR]))
                 looks.append(None)
+                views.append(None)
             else:
-                good.append(result)
-                looks.append(replace(result, square=None))
-        if judge is not None and good:
-            judge.see(_pixels(good), [one.fingerprint.digest for one in good])
-    found = Evidence(dataset, settings, names, tuple(looks), tuple(failures))
-    return found if judge is None else replace(found, seen=judge.seen(found.looks))
-
-
-def _pixels(good: Sequence[Look]) -> NDArray[np.uint8]:
-    return np.stack([one.square for one in good if one.square is not None])
+                looks.append(look_of(record))
+                views.append(views_of(record))
+    evidence = Evidence(dataset, settings, names, tuple(looks), tuple(failures))
+    return evidence if judge is None else replace(evidence, seen=judge.seen(views))

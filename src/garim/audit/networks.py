@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from garim.audit.look import Look
+from garim import files
 from garim.audit.settings import AuditSettings
 from garim.models.classifier import Classifier
 from garim.models.embedder import Embedder, EmbedderCard
@@ -44,17 +44,24 @@ class Seen:
     """Log odds that each class is somewhere in the picture, ``(files, model's classes)``."""
 
 
+VIEWS = ("features", "probabilities", "presence")
+"""What a network may see; one row per picture of each."""
+
+
 class Judge(Protocol):
     """A network that looks at every picture once."""
 
     side: int
     """Side of the squares that it takes, in pixels."""
 
-    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
-        """Look at pictures, uint8 of shape ``(n, side, side, 3)``."""
+    def see(self, batch: Pixels, digests: Sequence[str]) -> dict[str, Floats]:
+        """Look at pictures, uint8 of shape ``(n, side, side, 3)``; give rows of `VIEWS`."""
 
-    def seen(self, looks: Sequence[Look | None]) -> Seen:
-        """Give what was seen, in the order of the files."""
+    def digest(self) -> str:
+        """Name the network, and what is looked for."""
+
+    def seen(self, views: Sequence[Mapping[str, Floats] | None]) -> Seen:
+        """Put together what was seen in each file; None for those that cannot be opened."""
 
 
 class Backbone:
@@ -63,15 +70,18 @@ class Backbone:
     def __init__(self, settings: AuditSettings) -> None:
         self.embedder = starting_embedder(settings.network())
         self.side = self.embedder.side
-        self._features: list[Floats] = []
 
-    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
+    def see(self, batch: Pixels, digests: Sequence[str]) -> dict[str, Floats]:
         """Compute features."""
-        self._features.append(self.embedder(batch))
+        return {"features": self.embedder(batch)}
 
-    def seen(self, looks: Sequence[Look | None]) -> Seen:
+    def digest(self) -> str:
+        """Name the network."""
+        return self.embedder.digest()
+
+    def seen(self, views: Sequence[Mapping[str, Floats] | None]) -> Seen:
         """Give the features."""
-        return Seen(_spread(self._features, looks))
+        return Seen(_spread("features", views))
 
 
 class Trained:
@@ -88,17 +98,20 @@ class Trained:
         self.side = max(classifier.card.size, self.localizer.size if self.localizer else 0)
         card = EmbedderCard.of_classifier(classifier.card)
         self.embedder = Embedder(classifier.network, card)
-        self._features: list[Floats] = []
-        self._probabilities: list[Floats] = []
-        self._presence: list[Floats] = []
 
-    def see(self, batch: Pixels, digests: Sequence[str]) -> None:
+    def see(self, batch: Pixels, digests: Sequence[str]) -> dict[str, Floats]:
         """Compute features and scores."""
         small = _shrunk(batch, self.classifier.card.size)
-        self._features.append(self.embedder(small))
-        self._probabilities.append(out_of_fold(self.classifier, small, digests))
+        found = {"features": self.embedder(small)}
+        if self.classifier.folds:
+            found["probabilities"] = out_of_fold(self.classifier, small, digests)
         if self.localizer is not None:
-            self._presence.append(self._strongest(_shrunk(batch, self.localizer.size)))
+            found["presence"] = self._strongest(_shrunk(batch, self.localizer.size))
+        return found
+
+    def digest(self) -> str:
+        """Name the classifier, and whether its localizer is asked."""
+        return files.digest_of([self.classifier.digest(), self.localizer is not None])
 
     def _strongest(self, batch: Pixels) -> Floats:
         """Mean log odds of each class over the cells where it is surest."""
@@ -112,14 +125,14 @@ class Trained:
             found.append(odds.topk(most, dim=1).values.mean(dim=1).numpy())
         return np.stack(found)
 
-    def seen(self, looks: Sequence[Look | None]) -> Seen:
+    def seen(self, views: Sequence[Mapping[str, Floats] | None]) -> Seen:
         """Give what was seen."""
         return Seen(
-            features=_spread(self._features, looks),
+            features=_spread("features", views),
             model=self.classifier.digest(),
             classifier=self.classifier,
-            probabilities=(_spread(self._probabilities, looks) if self.classifier.folds else None),
-            presence=_spread(self._presence, looks) if self._presence else None,
+            probabilities=_spread("probabilities", views) if self.classifier.folds else None,
+            presence=_spread("presence", views) if self.localizer is not None else None,
         )
 
 
@@ -145,11 +158,11 @@ def _shrunk(batch: Pixels, side: int) -> Pixels:
     return np.stack(small).astype(np.uint8)
 
 
-def _spread(parts: Sequence[Floats], looks: Sequence[Look | None]) -> Floats:
+def _spread(name: str, views: Sequence[Mapping[str, Floats] | None]) -> Floats:
     """Put rows of the files that were opened into their places among all files."""
-    there = [index for index, one in enumerate(looks) if one is not None]
-    width = parts[0].shape[1] if parts else 1
-    spread = np.full((len(looks), width), np.nan, np.float32)
-    if parts:
-        spread[there] = np.concatenate(parts)
+    width = next((len(one[name]) for one in views if one is not None), 1)
+    spread = np.full((len(views), width), np.nan, np.float32)
+    for place, one in zip(spread, views, strict=True):
+        if one is not None:
+            place[:] = one[name]
     return spread

@@ -20,8 +20,7 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, PictureError
 from garim.formats import huggingface
 from garim.formats.rows import Contents, Object, Row
-from garim.plan.disk import errors_named, stop_if_disk_refuses
-from garim.plan.new_dataset import GROWING, begin, give_name
+from garim.plan.new_dataset import GROWING, growing
 from garim.streaming import stream, track
 
 MASKS = "masks"
@@ -91,11 +90,9 @@ def augment(
         raise DatasetError(f"{dataset.origin}: has no picture with a label or boxes to train on")
     failures: list[Failure] = list(dataset.failures)
     name = files.digest_of([asdict(chosen), dataset.fingerprint(), str(dataset.root.resolve())])
-    with errors_named(target, "run the same command again to go on"):
-        unfinished = begin(target, name)
+    with growing(target, name, "run the same command again to go on") as unfinished:
         wanted = _copies(dataset, by_class, chosen, unfinished / MASKS, failures)
         made = _write(dataset, wanted, chosen, unfinished, failures)
-        give_name(unfinished, target)
     return Augmented(dataset=datasets.read(target), copies=made, failures=tuple(failures))
 
 
@@ -197,7 +194,6 @@ def _write(
                 pictures.open_picture(dataset.path(originals[row]), at_least=32)
                 files.copy(dataset.path(originals[row]), path)
         except PictureError as error:
-            stop_if_disk_refuses(error)
             failures.append(Failure(row.file_name, error.reason))
             return False
         made[row.label or ""] += row in wanted

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import garim
-from garim import report
 from garim.augmentation import AugmentSettings
 from garim.cli.options import Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.collection import CollectSettings
 from garim.dataset import Selection
+from garim.report import copies_sheet
 
 
 def collect(
@@ -58,7 +58,7 @@ def augment(
     """
     found = garim.augment(garim.read(data, part), settings, to)
     preview = sheet or to.with_name(f"{to.name}-copies.png")
-    garim.pictures.save(report.copies_sheet(found).image, preview)
+    garim.pictures.save(copies_sheet(found).image, preview)
     counts = found.dataset.counts()
     rows = [(name, *(of[name] for of in counts.values())) for name in found.dataset.classes]
     lines = (table(("class", *counts), rows), f"Written to {to}", f"Copies: {preview}")

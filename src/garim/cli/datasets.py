@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import garim
-from garim import report
 from garim.audit import AuditSettings
-from garim.cli.options import Flat, Out, Part
+from garim.cli.options import Execution, Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
+from garim.execution import ExecutionSettings
 from garim.models.classifier import load as load_classifier
+from garim.report import audit_report, dataset_report, dataset_sheet
 
 
 def sheet(
@@ -41,11 +43,11 @@ def sheet(
         Draw the boxes that the dataset has.
     """
     dataset = garim.read(data, part)
-    drawn = report.dataset_sheet(dataset, columns=columns, cell=cell, boxes=boxes)
+    drawn = dataset_sheet(dataset, columns=columns, cell=cell, boxes=boxes)
     garim.pictures.save(drawn.image, out)
     failed = [f.to_dict() for f in (*dataset.failures, *drawn.failures)]
     counts = dataset.counts()
-    page = report.dataset_report(dataset, drawn.image, failed, out.with_suffix(".html"))
+    page = dataset_report(dataset, out.with_suffix(".html"), drawn)
     result = {"pictures": len(dataset), "labels": counts, "sheet": str(out), "report": str(page)}
     rows = [(name, *(of[name] for of in counts.values())) for name in dataset.classes]
     lines = (table(("class", *counts), rows), f"Sheet: {out}", f"Report: {page}")
@@ -58,6 +60,7 @@ def audit(
     out: Path = Path("audit"),
     model: Path | None = None,
     settings: Annotated[AuditSettings, Flat] = AuditSettings(),
+    execution: Execution = ExecutionSettings(),
     part: Part = Selection(),
     output: Out = Output(),
 ) -> int:
@@ -74,9 +77,10 @@ def audit(
     """
     dataset = garim.read(data, part)
     classifier = None if model is None else load_classifier(model)
-    found = garim.audit(dataset, settings, classifier)
+    spread = replace(execution, work=execution.work or out / "unfinished")
+    found = garim.audit(dataset, settings, classifier, spread)
     found.plan.save(out / "plan.jsonl")
-    page = report.audit_report(found, out)
+    page = audit_report(found, out)
     result = {**found.to_dict(), "plan": str(out / "plan.jsonl"), "report": str(page)}
     rows = [(name, "" if n is None else n, why or "") for name, n, why in found.summary.iter_rows()]
     edits = ", ".join(f"{n} × {kind}" for kind, n in found.plan.counts().items()) or "no edits"
@@ -96,7 +100,7 @@ def convert(
     out
         New or empty folder to write to.
     to
-        coco, yolo, voc, csv, folder, huggingface, cvat or labelstudio.
+        coco, yolo, voc, csv, folder, huggingface, cvat, labelstudio or webdataset.
     """
     dataset = garim.read(data, part)
     written = garim.write(dataset, out, to)

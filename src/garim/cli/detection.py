@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import garim
-from garim import report
 from garim.cli.options import Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
 from garim.evaluation import DetectionReport
+from garim.report import detection_report, training_report
 from garim.training import DetectTrainSettings
 
 
@@ -36,7 +36,7 @@ def train_detect(
     """
     dataset, plan = garim.read(data, part), None if boxes is None else garim.load_plan(boxes)
     trained = garim.train_detector(dataset, settings, out, plan)
-    page = report.detector_training_report(trained, dataset, out)
+    page = training_report(trained, dataset, out)
     figures = [f"{name}: {value}" for name, value in trained.model.card.metrics.items()]
     result = {**trained.to_dict(), "report": str(page)}
     lines = [*figures, f"Model: {out} ({trained.seconds:.0f} s)", f"Report: {page}"]
@@ -47,7 +47,7 @@ def show_detection(
     judged: DetectionReport, dataset: garim.Dataset, out: Path, output: Output
 ) -> int:
     """Show how good boxes are."""
-    page = report.detection_report(judged, dataset, out)
+    page = detection_report(judged, dataset, out)
     rows = [
         (name, *("–" if value is None else value for value in row.values()))
         for name, row in judged.per_class.items()

@@ -8,12 +8,12 @@ from typing import Annotated
 from rich.table import Table
 
 import garim
-from garim import report
 from garim.cli.options import Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
 from garim.enhancement import Recognised, UpscaleSettings, recognise
 from garim.evaluation import UpscalingReport
+from garim.report import training_report, upscaling_report
 from garim.training import UpscaleTrainSettings
 
 LISTED = 20
@@ -74,7 +74,7 @@ def train_upscale(
     """
     dataset = garim.read(data, part)
     trained = garim.train_upscaler(dataset, settings, out)
-    page = report.upscaler_training_report(trained, dataset, out)
+    page = training_report(trained, dataset, out)
     result = {**trained.to_dict(), "report": str(page)}
     figures = [f"{name}: {value}" for name, value in trained.upscaler.card.metrics.items()]
     made = f"{trained.pairs} pairs of {trained.pictures} pictures"
@@ -86,7 +86,7 @@ def show_upscaling(
     judged: UpscalingReport, dataset: garim.Dataset, out: Path, output: Output
 ) -> int:
     """Show how near to the originals an upscaler comes."""
-    page = report.upscaling_report(judged, dataset, out)
+    page = upscaling_report(judged, dataset, out)
     rows = [
         ("bicubic", judged.mean("bicubic_psnr"), judged.mean("bicubic_ssim")),
         ("model", judged.mean("psnr"), judged.mean("ssim")),

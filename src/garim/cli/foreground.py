@@ -8,7 +8,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import garim
-from garim import report
 from garim.cli.options import Flat, Out
 from garim.cli.show import Output, finish
 from garim.foreground import (
@@ -18,6 +17,7 @@ from garim.foreground import (
     outlines,
     save_outlines,
 )
+from garim.report import outlines_sheet, thresholds_sheet
 
 
 def cutout(
@@ -65,9 +65,9 @@ def contours(
     pixels = garim.pictures.to_array(garim.pictures.open_picture(picture).image)
     found = outlines(pixels, settings, how)
     paths = save_outlines(found, out)
-    sheets = {"contours.png": report.outlines_sheet(pixels, found)}
+    sheets = {"contours.png": outlines_sheet(pixels, found)}
     if thresholds:
-        sheets["thresholds.png"] = report.thresholds_sheet(pixels)
+        sheets["thresholds.png"] = thresholds_sheet(pixels)
     for name, image in sheets.items():
         garim.pictures.save(image, out / name)
     result = {"picture": str(picture), "grey": len(found.grey), "foreground": len(found.foreground),

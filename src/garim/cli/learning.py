@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import garim
-from garim import files, report
+from garim import files
 from garim.cli.detection import show_detection
 from garim.cli.enhancement import show_upscaling
 from garim.cli.options import Flat, Out, Part
@@ -24,6 +24,13 @@ from garim.evaluation import (
     UpscalingReport,
 )
 from garim.evaluation.intervals import Interval
+from garim.report import (
+    comparison_report,
+    evaluation_report,
+    localization_page,
+    training_comparison_page,
+    training_report,
+)
 from garim.training import TrainSettings
 
 TASKS = {
@@ -80,7 +87,7 @@ def train(
     """
     dataset = garim.read(data, part)
     trained = garim.train(dataset, settings, out)
-    page = report.training_report(trained, dataset, out)
+    page = training_report(trained, dataset, out)
     figures = [f"{name}: {value}" for name, value in trained.classifier.card.metrics.items()]
     result = {**trained.to_dict(), "report": str(page)}
     lines = [
@@ -113,7 +120,7 @@ def compare_training(
     """
     dataset, vary = garim.read(data, part), parse_vary(comparison.vary)
     found = garim.compare_training(dataset, settings, vary, comparison.seeds, to)
-    page = report.training_comparison_page(found, data.name, to / "report.html")
+    page = training_comparison_page(found, data.name, to / "report.html")
     result = {**found.to_dict(), "report": str(page)}
     files.write_json(to / "comparison.json", result)
     tables = (
@@ -182,7 +189,7 @@ def _evaluate_model(
 def _show_classification(
     judged: ClassificationReport, dataset: garim.Dataset, out: Path, output: Output
 ) -> int:
-    page = report.evaluation_report(judged, dataset, out)
+    page = evaluation_report(judged, dataset, out)
     sure = judged.intervals
     rows = [
         (name, v["precision"], v["recall"], v["f1"], _span(sure.f1[name]), v["support"])
@@ -201,7 +208,7 @@ def _show_classification(
 def _show_comparison(
     judged: ComparisonReport, dataset: garim.Dataset, out: Path, output: Output
 ) -> int:
-    page = report.comparison_report(judged, dataset, out)
+    page = comparison_report(judged, dataset, out)
     first, second = judged.first, judged.second
     rows = [
         ("accuracy", first.accuracy, second.accuracy, judged.accuracy.value,
@@ -229,7 +236,7 @@ def _evaluate_plan(
     plan = garim.load_plan(file)
     judged = garim.evaluate(plan, boxed)
     target = (out or file.parent) / f"{file.stem}.evaluation.html"
-    page = report.localization_page(judged, plan, garim.dataset_of(plan), target)
+    page = localization_page(judged, plan, garim.dataset_of(plan), target)
     values = judged.to_dict()
     names = {"all": values, **values["per_class"]}
     rows = [

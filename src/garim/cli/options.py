@@ -8,8 +8,10 @@ from cyclopts import Parameter
 
 from garim.cli.show import Output
 from garim.dataset import Selection
+from garim.execution import ExecutionSettings
 
 Flat = Parameter(name="*")
 """The fields of a settings dataclass, as options of the command."""
 Out = Annotated[Output, Flat]
 Part = Annotated[Selection, Flat]
+Execution = Annotated[ExecutionSettings, Flat]

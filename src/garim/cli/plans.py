@@ -8,16 +8,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import garim
-from garim import report
-from garim.cli.options import Flat, Out, Part
+from garim.cli.options import Execution, Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
+from garim.execution import ExecutionSettings
 from garim.extraction import ExtractSettings
 from garim.models.classifier import load as load_classifier
 from garim.plan import ApplySettings
+from garim.report import contour_steps, plan_report
 
 
-def extract(
+def extract(  # noqa: PLR0913 - every option of the command
     data: Path,
     *,
     model: Path | None = None,
@@ -26,6 +27,7 @@ def extract(
     truth: Path | None = None,
     show_steps: Path | None = None,
     settings: Annotated[ExtractSettings, Flat] = ExtractSettings(),
+    execution: Execution = ExecutionSettings(),
     part: Part = Selection(),
     output: Out = Output(),
 ) -> int:
@@ -51,9 +53,9 @@ def extract(
     if sweep:
         return _sweep(dataset, classifier, settings, truth, output)
     if show_steps is not None:
-        report.contour_steps(dataset, settings, show_steps)
-    found = garim.extract(dataset, classifier, settings, out)
-    page = report.extraction_report(found.plan, dataset, out.with_suffix(".html"))
+        contour_steps(dataset, settings, show_steps)
+    found = garim.extract(dataset, classifier, settings, out, execution)
+    page = plan_report(found.plan, dataset, out.with_suffix(".html"))
     result = {**found.to_dict(), "report": str(page)}
     line = (
         f"{result['pictures']} looked at: {result['proposed']} crops proposed, "

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import garim
-from garim.cli.options import Flat, Out
+from garim.cli.options import Execution, Flat, Out
 from garim.cli.show import Output, finish, table
+from garim.execution import ExecutionSettings
 from garim.prediction import PredictSettings
 
 LISTED = 20
@@ -23,6 +24,7 @@ def predict(
     out: Path | None = None,
     to: Path | None = None,
     settings: Annotated[PredictSettings, Flat] = PredictSettings(),
+    execution: Execution = ExecutionSettings(),
     output: Out = Output(),
 ) -> int:
     """Say what is in pictures: the likeliest labels of each, with calibrated confidence.
@@ -39,7 +41,8 @@ def predict(
         New or empty folder, into which the pictures are copied, sorted by their labels; or where
         a segmenter's masks and overlays go.
     """
-    found = garim.predict(garim.load_model(model), pictures, settings, out=out, to=to)
+    opened = garim.load_model(model)
+    found = garim.predict(opened, pictures, settings, out=out, to=to, execution=execution)
     listed = [one.cells() for one in found.rows[:LISTED]]
     head = tuple(listed[0])[:COLUMNS] if listed else ()
     rows = [tuple(one.values())[:COLUMNS] for one in listed]

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from garim import files, pictures
+from garim import files, locks, pictures
 from garim.collection.addresses import Wanted, by_turns, read_list
 from garim.collection.download import Downloader
 from garim.collection.settings import SUFFIX_OF, CollectSettings
@@ -103,11 +103,23 @@ def collect(
         wanted, bring = _in_folder(origin, target, failures), _reader(origin, chosen)
     else:
         wanted, bring = by_turns(read_list(origin)), _fetcher(chosen)
+    with files.refusal_named(target), locks.alone(locks.beside(target), target, "being collected"):
+        return _collected(wanted, bring, target, chosen, failures)
+
+
+def _collected(
+    wanted: list[Wanted],
+    bring: Bring,
+    target: Path,
+    settings: CollectSettings,
+    failures: list[Failure],
+) -> Collected:
+    """Bring what is missing; nobody else writes to the target."""
     known = _opened(target)
     before = {one.file for one in known.values()}
     missing = [one for one in wanted if (one.url, one.label) not in known]
     try:
-        _store(missing, bring, target, chosen, known, failures)
+        _store(missing, bring, target, settings, known, failures)
     finally:  # also on Ctrl-C: what has come is a dataset
         _describe(target, known.values())
         shutil.rmtree(target / ARRIVING, ignore_errors=True)

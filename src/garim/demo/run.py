@@ -21,7 +21,7 @@ from garim.evaluation.localization import LocalizationReport, localization_repor
 from garim.extraction import ExtractSettings, extract
 from garim.formats.rows import Row
 from garim.plan import Edit, Plan, apply
-from garim.report import before_after, demo_report, extraction_report
+from garim.report import before_after, demo_report, plan_report
 from garim.training import Trained, TrainSettings, train
 
 TRAINING = TrainSettings(
@@ -213,7 +213,7 @@ def _leave(folder: Path, messy: Dataset, plan: Plan, truth: Dataset, summary: Su
         [(messy.root / edit.picture, edit.box, edit.label or "") for edit in stories]
     )
     pictures.save(sheet.image, folder / "before_after.png")
-    extraction_report(plan, messy, folder / "plan.html")
+    plan_report(plan, messy, folder / "plan.html")
     demo_report(summary.to_dict(), sheet.image, folder / "report.html")
     files.write_json(folder / "summary.json", summary.to_dict())
 

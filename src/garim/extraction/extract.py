@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, ClassVar
+
+import polars as pl
 
 from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import Failure, ModelError, PictureError, PlanError
+from garim.execution import ExecutionSettings, Record, Results, Work, executed
+from garim.execution.shards import ERROR
 from garim.extraction.activation import by_activation
 from garim.extraction.contour import contour
 from garim.extraction.evidence import by_evidence
@@ -26,8 +31,8 @@ from garim.models.classifier import Classifier, Scores
 from garim.models.runtime import resolve
 from garim.pictures import Decoded, Pixels
 from garim.plan import Edit, Plan
-from garim.plan.edits import parse_line, to_line
-from garim.streaming import chunks, stream, track
+from garim.plan.reading import proposals
+from garim.streaming import chunks, stream
 
 METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
     "self": by_evidence,  # one look, a box around the evidence
@@ -44,30 +49,32 @@ WITHOUT_MODEL: dict[str, Callable[[Classifier | None, ExtractSettings], Method]]
 """Every extraction method that also works without one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Extracted:
     """A plan of boxes and how it went."""
 
-    plan: Plan
     path: Path | None
     seconds: float
+    counts: Mapping[str, int]
+    """Pictures (under one label each), and how many of them came out how."""
+    failures: tuple[Failure, ...]
+    """Pictures that could not be looked at."""
+    made: Plan | None = None
+    """The plan, where it was not written."""
 
-    @property
-    def failures(self) -> tuple[Failure, ...]:
-        """Pictures that could not be looked at."""
-        return self.plan.failures
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan; read from its file, where there is one, when it is first asked for."""
+        if self.path is not None:
+            return proposals(self.path).plan
+        if self.made is None:
+            raise PlanError("the plan was neither written nor kept")
+        return self.made
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as it stands in ``--json``."""
-        looked = [e for e in self.plan.edits if e.error is None]
-        counts = Counter(e.edit for e in looked)
-        no_box = sum(e.score_after is None for e in looked)
         return {
-            "pictures": sum((e.instance or 1) == 1 for e in self.plan.edits),
-            "proposed": counts["crop"],
-            "unchanged": len(looked) - counts["crop"] - no_box,
-            "no_box": no_box,
-            "relabelled": counts["relabel"],
+            **self.counts,
             "failed": [failure.to_dict() for failure in self.failures],
             "seconds": round(self.seconds, 2),
             "plan": str(self.path) if self.path else None,
@@ -79,11 +86,12 @@ def extract(
     classifier: Classifier | None = None,
     settings: ExtractSettings | None = None,
     out: Path | str | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Extracted:
     """Find the labelled object in every picture and propose its box as a crop.
 
-    Pictures stream through with bounded memory. With ``out`` the plan is written as it is made;
-    run again after an interruption, the pictures that are done are not looked at again.
+    Pictures stream through with bounded memory, and with ``out`` so do the edits. Run again after
+    an interruption, the shards that are done are not looked at again.
 
     Args:
         dataset: pictures with labels; list a picture once per label to have each extracted.
@@ -91,29 +99,82 @@ def extract(
             ``WITHOUT_MODEL`` do without.
         settings: method, grid, rounds.
         out: file of the plan.
+        execution: where it runs.
 
     Raises:
         SettingsError: settings that cannot work, or a runtime that is not installed.
         ModelError: the model knows none of the dataset's classes, or the method needs one.
-        PlanError: ``out`` holds the unfinished plan of another run.
+        PlanError: ``out`` is a folder.
+        ExecutionError: unfinished work of another run is in the way.
     """
     started = time.perf_counter()
     chosen, judge = _ready(dataset, classifier, settings or ExtractSettings())
-    header = _header(dataset, judge, chosen)
     path = None if out is None else Path(out)
-    with _Lines(path, header) as lines:
-        method = _method(judge, chosen)
-        lines.resume(dataset.rows, method.pictures_at_once)
-        todo = dataset.rows[len(lines.firsts()) :]
-        for edits in _edits(dataset, todo, judge, method, chosen, header["model"]):
-            lines.add(edits)
-    seconds = time.perf_counter() - started
-    plan = Plan(**{**header, "dataset": Path(header["dataset"])},
-                edits=tuple(lines.edits), seconds=round(seconds, 2))  # fmt: skip
+    if path is not None and path.is_dir():
+        raise PlanError(f"{path}: is a folder; give a file with --out")
+    header = _header(dataset, judge, chosen)
+    stage = Extraction(
+        root=dataset.root.absolute(), classes=dataset.classes, classifier=judge, settings=chosen,
+        # A picture that was looked at under each of its labels has no one label to correct.
+        relabels=dataset.selection.labels == "folder", model=header["model"],
+    )  # fmt: skip
+    with executed(stage, dataset.rows, execution, about=header, beside=path,
+                  description="Extracting") as found:  # fmt: skip
+        plan = Plan(**{**header, "dataset": Path(header["dataset"])}, edits=(),
+                    seconds=round(time.perf_counter() - started, 2))  # fmt: skip
+        return _extracted(plan, found, path, time.perf_counter() - started)
+
+
+def _extracted(plan: Plan, found: Results[Row], path: Path | None, seconds: float) -> Extracted:
+    """Write the plan as its lines pass; or keep it, where it has no file."""
+    tally, made = Tally(), None
+    lines = tally.counted(_lines(found))
     if path is not None:
-        plan.save(path)
-        lines.remove()
-    return Extracted(plan=plan, path=path, seconds=seconds)
+        plan.save(path, lines)
+    else:
+        made = replace(plan, edits=tuple(map(Edit.from_dict, lines)))
+    return Extracted(path=path, seconds=seconds, counts=tally.to_dict(),
+                     failures=tuple(tally.failures), made=made)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the lines of a plan say, counted as they pass."""
+
+    pictures: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    no_box: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def counted(self, lines: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Pass lines on."""
+        for line in lines:
+            self.pictures += line.get("instance", 1) == 1
+            if "error" in line:
+                self.failures.append(Failure(line["picture"], line["error"]))
+            else:
+                self.kinds[line["edit"]] += 1
+                self.no_box += "score_after" not in line
+            yield line
+
+    def to_dict(self) -> dict[str, int]:
+        """Give the counts as they stand in ``--json``."""
+        return {
+            "pictures": self.pictures,
+            "proposed": self.kinds["crop"],
+            "unchanged": self.kinds.total() - self.kinds["crop"] - self.no_box,
+            "no_box": self.no_box,
+            "relabelled": self.kinds["relabel"],
+        }
+
+
+def _lines(found: Results[Row]) -> Iterator[dict[str, Any]]:
+    """Give the lines of the plan, without its first."""
+    for row, record in found:
+        if record[ERROR] is not None:
+            yield _failed(row, record[ERROR]).to_dict()
+        else:
+            yield from map(json.loads, record["edits"])
 
 
 def _ready(
@@ -155,7 +216,7 @@ def _header(
     weights = settings.foreground.weights
     noted["foreground"]["weights"] = None if weights is None else str(weights)
     return {
-        "dataset": str(dataset.origin.resolve()),
+        "dataset": dataset.place,
         "selection": asdict(dataset.selection),
         "method": settings.method,
         "settings": noted,
@@ -169,59 +230,72 @@ class _Opened:
     digest: str
 
 
-def _edits(
-    dataset: Dataset,
-    rows: Sequence[Row],
-    classifier: Classifier | None,
-    method: Method,
-    settings: ExtractSettings,
-    model: str | None,
-) -> Iterator[list[Edit]]:
-    classes = dataset.classes if classifier is None else classifier.classes
-    number = {name: index for index, name in enumerate(classes)}
-    # A picture that was looked at under each of its labels has no one label to correct.
-    relabels = dataset.selection.labels == "folder"
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """The stage: rows of a dataset to the edits of each."""
 
-    def opened(row: Row) -> _Opened:
-        if classifier is not None and row.label not in number:
+    root: Path
+    classes: tuple[str, ...]
+    """Those of the dataset."""
+    classifier: Classifier | None
+    settings: ExtractSettings
+    relabels: bool
+    """Whether another label may be proposed."""
+    model: str | None
+    """Digest of the classifier."""
+    name: str = "extract"
+    schema: ClassVar[dict[str, Any]] = {"edits": pl.List(pl.String)}
+    """Edits as JSON."""
+
+    def key(self, item: Row) -> str:
+        """Name a row."""
+        return json.dumps([item.file_name, item.label, item.split])
+
+    def open(self) -> Work[Row]:
+        """Make the method ready."""
+        method = _method(self.classifier, self.settings)
+        known = self.classes if self.classifier is None else self.classifier.classes
+        return partial(self._work, method, {name: index for index, name in enumerate(known)})
+
+    def _work(
+        self, method: Method, number: Mapping[str, int], rows: Sequence[Row]
+    ) -> Iterator[Record | PictureError]:
+        opened = partial(self._opened, method, number)
+        for part in chunks(stream(opened, rows), method.pictures_at_once):
+            good = [(row, one) for row, one in part if isinstance(one, _Opened)]
+            tasks = [self._task(one, number.get(row.label or "", -1)) for row, one in good]
+            proposals = iter(method(tasks) if tasks else [])
+            for row, one in part:
+                yield self._record(row, one, next(proposals)) if isinstance(one, _Opened) else one
+
+    def _opened(self, method: Method, number: Mapping[str, int], row: Row) -> _Opened:
+        if self.classifier is not None and row.label not in number:
             raise PictureError(row.file_name, _unknown(row.label))
-        path = dataset.path(row)
+        path = self.root / row.file_name
         picture = pictures.open_picture(path, at_least=method.decodes_at_least)
         try:
             return _Opened(picture, files.digest(path))
         except OSError as error:
             raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
 
-    def task(row: Row, one: _Opened) -> Task:
-        label = number.get(row.label or "", -1)
-        if classifier is None:
+    def _task(self, one: _Opened, label: int) -> Task:
+        if self.classifier is None:
             return Task(picture=one.picture, label=label, scorer=_no_scores)
-        judge = classifier.unbiased(one.digest) if settings.out_of_fold else classifier
+        out_of_fold = self.settings.out_of_fold
+        judge = self.classifier.unbiased(one.digest) if out_of_fold else self.classifier
         return Task(picture=one.picture, label=label, scorer=judge.scores)
 
-    streamed = track(stream(opened, rows), "Extracting", len(rows))
-    for part in chunks(streamed, method.pictures_at_once):
-        good = [(row, one) for row, one in part if isinstance(one, _Opened)]
-        proposals = iter(method([task(row, one) for row, one in good]) if good else [])
-        yield [
-            edit
-            for row, one in part
-            for edit in (
-                _edits_of(row, one, next(proposals), model, relabels=relabels)
-                if isinstance(one, _Opened)
-                else [_failed(row, one)]
-            )
-        ]
+    def _record(self, row: Row, one: _Opened, proposal: Proposal) -> Record:
+        edits = _edits_of(row, one, proposal, self.model, relabels=self.relabels)
+        return {"edits": [json.dumps(edit.to_dict(), ensure_ascii=False) for edit in edits]}
 
 
 def _no_scores(crops: Pixels) -> Scores:
     raise ModelError("without a model nothing scores crops")
 
 
-def _failed(row: Row, error: PictureError) -> Edit:
-    return Edit(
-        picture=row.file_name, edit="keep", label=row.label, split=row.split, error=error.reason
-    )
+def _failed(row: Row, reason: str) -> Edit:
+    return Edit(picture=row.file_name, edit="keep", label=row.label, split=row.split, error=reason)
 
 
 def _unknown(label: str | None) -> str:
@@ -262,74 +336,3 @@ def _edits_of(
 
 def _snapped(box: Box | None, size: tuple[int, int]) -> Box | None:
     return None if box is None else box.rounded().clip(*size)
-
-
-class _Lines:
-    """The plan while it is made: lines are flushed as soon as they are known."""
-
-    def __init__(self, out: Path | None, header: dict[str, Any]) -> None:
-        self.path = None if out is None else out.with_name(out.name + ".partial")
-        self.header = header
-        self.edits: list[Edit] = []
-        self._stream: IO[str] | None = None
-
-    def __enter__(self) -> _Lines:
-        if self.path is not None:
-            if self.path.with_suffix("").is_dir():
-                raise PlanError(f"{self.path.with_suffix('')}: is a folder; give a file with --out")
-            self.edits = self._earlier(self.path) if self.path.exists() else []
-        return self
-
-    def _earlier(self, path: Path) -> list[Edit]:
-        # Bytes: a killed run may end inside a letter, and JSON may hold Unicode's line separators.
-        first, *rest = path.read_bytes().split(b"\n")
-        expected = to_line(self.header).encode()
-        if not rest and expected.startswith(first):
-            return []
-        if first + b"\n" != expected:
-            raise self._another(path)
-        return [parse_line(line.decode(), str(path)) for line in rest[:-1]]
-
-    def _another(self, path: Path) -> PlanError:
-        return PlanError(
-            f"{path}: is the unfinished plan of another model, dataset or settings; "
-            "finish that run, delete the file, or give another with --out"
-        )
-
-    def resume(self, rows: Sequence[Row], at_once: int) -> None:
-        """Go on after the rows that are done, in whole batches so that scores stay the same."""
-        if self.path is None:
-            return
-        starts = self.firsts()
-        if starts and self.edits[-1].instance is not None:  # more of its row may have been to come
-            del self.edits[starts.pop() :]
-        if len(starts) < len(rows):
-            ends = [*starts, len(self.edits)]
-            del self.edits[ends[len(starts) // at_once * at_once] :]
-        done = [(e.picture, e.label, e.split) for e in self.edits if (e.instance or 1) == 1]
-        if done != [(r.file_name, r.label, r.split) for r in rows[: len(done)]]:
-            raise self._another(self.path)
-        lines = [self.header, *(edit.to_dict() for edit in self.edits)]
-        files.write_text(self.path, "".join(map(to_line, lines)))
-        self._stream = self.path.open("a", encoding="utf-8", newline="\n")
-
-    def firsts(self) -> list[int]:
-        """Where the lines of each row begin."""
-        return [at for at, edit in enumerate(self.edits) if (edit.instance or 1) == 1]
-
-    def add(self, edits: Sequence[Edit]) -> None:
-        """Take more lines."""
-        self.edits += edits
-        if self._stream is not None:
-            self._stream.write("".join(to_line(edit.to_dict()) for edit in edits))
-            self._stream.flush()
-
-    def __exit__(self, *exc: object) -> None:
-        if self._stream is not None:
-            with self._stream as stream:
-                os.fsync(stream.fileno())
-
-    def remove(self) -> None:
-        """Remove the partial file: the whole one is saved."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from garim import dataset, files, pictures
-from garim.errors import DatasetError, Failure, PictureError, SettingsError
+from garim.errors import Failure, PictureError
 from garim.foreground.backgrounds import Background, background_of
 from garim.foreground.colours import foreground_colours
 from garim.foreground.contours import HALF
 from garim.foreground.mattes import METHODS, foreground
 from garim.foreground.settings import CutoutSettings, ForegroundSettings
+from garim.given import Source, given_pictures
 from garim.streaming import stream, track
 
 RECORD = "cutout.json"
@@ -48,7 +48,7 @@ class Cutouts:
 
 
 def cutout(
-    given: Path | str | Sequence[Path | str],
+    given: Source | Sequence[Source],
     out: Path | str,
     settings: CutoutSettings | None = None,
     how: ForegroundSettings | None = None,
@@ -59,7 +59,7 @@ def cutout(
     (`garim.foreground.colours`). Run again after an interruption, what is done is kept.
 
     Args:
-        given: pictures, or folders of them.
+        given: pictures, folders, other datasets, or several of them.
         out: folder for the cutouts: new, empty, or that of an earlier run with equal settings.
         settings: background and file format.
         how: how the foreground is found.
@@ -74,10 +74,11 @@ def cutout(
     chosen.check()
     how.check(tuple(METHODS))
     background = background_of(chosen)
-    sources, failures = _sources([given] if isinstance(given, Path | str) else given)
+    found = given_pictures(given, "cut out")
+    failures = list(found.failures)
     target = Path(out)
     _claim(target, chosen, how)
-    named = _named(sources, target, "." + chosen.format)
+    named = _named(list(found.names.items()), target, "." + chosen.format)
     todo = [(source, to) for source, to in named if not _is_done(source, to)]
 
     def make(pair: tuple[Path, Path]) -> Path:
@@ -108,23 +109,6 @@ def _make(source: Path, to: Path, background: Background, how: ForegroundSetting
     return to
 
 
-def _sources(given: Sequence[Path | str]) -> tuple[list[tuple[Path, Path]], list[Failure]]:
-    """List each picture once, with the name that its cutout is to have, and what is broken."""
-    found: dict[Path, Path] = {}
-    failures: list[Failure] = []
-    for one in given:
-        path = Path(one).expanduser()
-        if path.is_dir():
-            read = dataset.read(path)
-            found |= {read.path(row): Path(row.file_name) for row in read.rows}
-            failures += read.failures
-        else:
-            found[path] = Path(path.name)
-    if not found and not failures:
-        raise DatasetError("there is no picture to cut out; name pictures, or folders of them")
-    return list(found.items()), failures
-
-
 def _named(
     sources: Sequence[tuple[Path, Path]], target: Path, suffix: str
 ) -> list[tuple[Path, Path]]:
@@ -151,10 +135,4 @@ def _claim(target: Path, settings: CutoutSettings, how: ForegroundSettings) -> N
     for name, path in (("picture", Path(settings.background)), ("weights", how.weights)):
         if path is not None and path.is_file():
             noted[name] = files.digest(path)
-    text = json.dumps(noted, ensure_ascii=False, indent=2, default=str) + "\n"
-    record = target / RECORD
-    if record.exists() and record.read_text(encoding="utf-8") != text:
-        raise SettingsError([f"{target}: holds cutouts of other settings; name another folder"])
-    if not record.exists():
-        dataset.check_target(target)
-        files.write_text(record, text)
+    dataset.claim(target, RECORD, noted)

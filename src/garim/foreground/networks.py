@@ -66,8 +66,8 @@ def _session(weights: Path | None) -> tuple[Any, Path]:
         if found is not None:
             return by_name[name], Path(found)
     raise ModelError(
-        "rembg has fetched no network on this machine; fetch one (`rembg d u2net`), give its file "
-        "with --weights FILE.onnx, or use the method classical"
+        "rembg has fetched no network on this machine; fetch one (`rembg d u2net`), set weights to "
+        "its FILE.onnx, or use the method classical"
     )
 
 

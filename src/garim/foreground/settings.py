@@ -34,7 +34,7 @@ class ForegroundSettings:
             problems.append(f"there is no method {self.method!r}; known: {', '.join(methods)}")
         if self.method in {"onnx", "model"} and self.weights is None:
             what = "FILE.onnx" if self.method == "onnx" else "FOLDER"
-            problems.append(f"the method {self.method} needs a network: give --weights {what}")
+            problems.append(f"the method {self.method} needs a network: set weights to {what}")
         if self.weights is not None and self.method == "classical":
             problems.append("the method classical has no weights; choose matting or onnx")
         if self.weights is not None and not self.weights.exists():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from garim import remote
 from garim.errors import Failure, FormatError
 from garim.formats import (
     archive,
@@ -22,12 +23,13 @@ from garim.formats import (
     huggingface,
     label_studio,
     voc,
+    webdataset,
     yolo,
 )
 from garim.formats.rows import Contents
 from garim.formats.tree import folders_in
 
-__all__ = ["FORMATS", "Format", "detect", "read", "write"]
+__all__ = ["FORMATS", "Format", "detect", "is_there", "read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ FORMATS: dict[str, Format] = {
         Format("yolo", yolo.detect, yolo.read, yolo.write),
         Format("voc", voc.detect, voc.read, voc.write),
         Format("huggingface", huggingface.detect, huggingface.read, huggingface.write),
+        Format("webdataset", webdataset.detect, webdataset.read, webdataset.write),
         Format("folder", folder.detect, folder.read, folder.write),
     )
 }
@@ -60,6 +63,12 @@ FORMATS: dict[str, Format] = {
 
 MAX_WRAPPERS = 3
 """How many folders that hold one folder only are entered in search of a dataset."""
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is anything to read: a file, a folder, an address or a row of shards."""
+    named = remote.address_of(path) is not None
+    return named or path.exists() or bool(webdataset.shards(path))
 
 
 def detect(path: Path) -> Format:
@@ -112,7 +121,12 @@ def _named(name: str) -> Format:
 
 
 def _unwrapped(path: Path) -> tuple[Path, tuple[Failure, ...]]:
-    return archive.unpack(path) if archive.is_archive(path) else (path, ())
+    address = remote.address_of(path)
+    place, failures = remote.mirror(address) if address else (path, ())
+    if not archive.is_archive(place):
+        return place, failures
+    root, more = archive.unpack(place)
+    return root, (*failures, *more)
 
 
 def _located(path: Path, chosen: Format | None = None) -> tuple[Format, Path]:

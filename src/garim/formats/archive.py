@@ -37,7 +37,10 @@ RATIO_FROM = 10 * 2**20
 
 _UTF8_MARK, _ENCRYPTED = 0x800, 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
-_FAILURES, _CONTENT = "failures.json", "content"
+_FAILURES = "failures.json"
+
+CONTENT = "content"
+"""Folder of what was in an archive, beside the list of what was left out."""
 
 
 def is_archive(path: Path) -> bool:
@@ -71,7 +74,7 @@ def unpack(path: Path) -> tuple[Path, tuple[Failure, ...]]:
         raise FormatError(
             f"{path}: cannot be unpacked: {reason}; GARIM_CACHE names another folder to unpack to"
         ) from error
-    return home / _CONTENT, tuple(Failure(**one) for one in listed)
+    return home / CONTENT, tuple(Failure(**one) for one in listed)
 
 
 def _unpack_to(path: Path, home: Path) -> None:
@@ -79,18 +82,25 @@ def _unpack_to(path: Path, home: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=home.parent, prefix=".unpacking-"))
     try:
         with _opened(path) as archive:
-            failures = list(_members(archive, temporary / _CONTENT))
+            failures = list(_members(archive, temporary / CONTENT))
         files.write_json(temporary / _FAILURES, [one.to_dict() for one in failures])
-        _move(temporary, home)
+        take_place(temporary, home, _FAILURES)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _move(temporary: Path, home: Path) -> None:
+def take_place(temporary: Path, home: Path, last: str) -> None:
+    """Let an unpacked folder take its name, unless another process was faster.
+
+    Args:
+        temporary: the folder.
+        home: its name to be.
+        last: the file that says a folder of that name is whole.
+    """
     try:
         temporary.rename(home)
     except OSError:
-        if not (home / _FAILURES).is_file():  # else another process was faster
+        if not (home / last).is_file():
             raise
 
 
@@ -140,13 +150,20 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def _why_not(member: zipfile.ZipInfo, name: str) -> str | None:
-    parts = PurePosixPath(name).parts
-    if "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or _DRIVE.match(name):
-        return "left out of the archive: its name leads outside"
+    if problem := why_not_name(name):
+        return problem
     if stat.S_ISLNK(member.external_attr >> 16):
         return "left out of the archive: it is a link"
     if member.file_size > max(RATIO_FROM, MAX_RATIO * member.compress_size):
         return f"left out of the archive: it unpacks to over {MAX_RATIO} times its size"
+    return None
+
+
+def why_not_name(name: str) -> str | None:
+    """Give the reason why a member's name must not be used, or None if it may."""
+    parts = PurePosixPath(name).parts
+    if "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or _DRIVE.match(name):
+        return "left out of the archive: its name leads outside"
     return None
 
 

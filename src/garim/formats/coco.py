@@ -159,7 +159,7 @@ def _objects_by_picture(
             label, outline = categories[one["category_id"]], one.get("segmentation")
             text = json.dumps(outline, sort_keys=True) if outline else None
             objects[str(one["image_id"])].append(Object(label, box, text))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             place = f"{file.name}: annotation {one.get('id', f'number {index + 1}')}"
             reading.failures.append(Failure(place, missing))
@@ -182,7 +182,7 @@ def _row(image: Entry, name: str, objects: tuple[Object, ...]) -> Row:
         file_name=name,
         size=(width, height) if width > 0 and height > 0 else None,
         objects=objects,
-        source=image.get("source") or None,
+        source=labels.text(image.get("source")),
         source_box=Box.from_xywh(source_box) if source_box else None,
         edits=tuple(str(edit) for edit in image.get("edits") or ()),
     )

@@ -87,7 +87,7 @@ def read(path: Path) -> tuple[Path, Contents]:
     for number, line in cells:
         try:
             problem = _gather(line, layout, f"{table.name}:{number}", finder, gathered)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             problem = Failure(f"{table.name}:{number}", str(error))
         if problem:
             failures.append(problem)
@@ -196,7 +196,7 @@ def _row(line: Cells, layout: _Layout, name: str) -> Row:
         mask_file_name=mask or None,
         source=line.get("source") or None,
         source_box=Box.from_xywh(json.loads(source_box)) if source_box else None,
-        edits=tuple(json.loads(line.get("edits") or "[]")),
+        edits=tuple(str(edit) for edit in json.loads(line.get("edits") or "[]")),
     )
 
 

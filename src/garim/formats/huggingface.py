@@ -45,6 +45,10 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
+DESCRIBED = ("label", "objects", "source", "source_box", "edits")
+"""Keys of a line of metadata that say something about the picture."""
+
+
 def detect(path: Path) -> bool:
     """Accept a folder with a metadata file in it or in a split's folder."""
     splits = [one for one in folders_in(path) if one.name.lower() in SPLITS]
@@ -89,7 +93,7 @@ def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[i
         try:
             if line.strip():
                 yield number, json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             failures.append(Failure(f"{name}:{number}", f"is not a line of JSON: {error}"))
 
 
@@ -111,7 +115,7 @@ def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row 
             label=labels.clean(values["label"]) if "label" in values else row.label,
             objects=tuple(_objects(values.get("objects"))),
             mask_file_name=mask,
-            source=values.get("source") or None,
+            source=labels.text(values.get("source")),
             source_box=Box.from_xywh(values["source_box"]) if values.get("source_box") else None,
             edits=tuple(str(edit) for edit in values.get("edits") or ()),
         )
@@ -208,12 +212,19 @@ def _copy_masks(rows: Iterable[Row], root: Path, target: Path) -> dict[int, str]
 
 def _line(row: Row, name: str, mask: str | None) -> dict[str, Any]:
     folder = row.split or "."
-    boxes = [[float(v) for v in one.box.xywh()] for one in row.objects]
     return {
         "file_name": PurePosixPath(name).relative_to(folder).as_posix(),
+        "mask_file_name": PurePosixPath(mask).relative_to(folder).as_posix() if mask else None,
+        **described(row),
+    }
+
+
+def described(row: Row) -> dict[str, Any]:
+    """Give what a line of metadata says about a row, besides the names of files."""
+    boxes = [[float(v) for v in one.box.xywh()] for one in row.objects]
+    return {
         "label": row.label,
         "objects": {"bbox": boxes, "category": [one.label for one in row.objects]},
-        "mask_file_name": PurePosixPath(mask).relative_to(folder).as_posix() if mask else None,
         "source": row.source,
         "source_box": [float(v) for v in row.source_box.xywh()] if row.source_box else None,
         "edits": list(row.edits),
@@ -235,8 +246,8 @@ def _write_metadata(target: Path, lines: dict[str, list[dict[str, Any]]]) -> Non
             files.write_text(target / split / "metadata.jsonl", text)
         else:
             schema = {key: _SCHEMA[key] for key in used}
-            with files.replacing(target / split / "metadata.parquet") as temporary:
-                pl.DataFrame(kept, schema=schema).write_parquet(temporary)
+            table = pl.DataFrame(kept, schema=schema)
+            files.write_streamed(target / split / "metadata.parquet", table.write_parquet)
 
 
 def _is_filled(value: Any) -> bool:

@@ -26,6 +26,17 @@ def clean(value: object) -> str | None:
     return " ".join(text.splitlines()).strip() or None
 
 
+def text(value: object) -> str | None:
+    """Give a text that a file says; None for nothing.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"expected a text, found {value!r:.80}")
+    return value or None
+
+
 def shared(objects: Iterable[Object]) -> str | None:
     """Give the one label that all objects have, else None."""
     found = {one.label for one in objects}

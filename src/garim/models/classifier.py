@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from garim import files
 from garim.errors import ModelError
 from garim.models import folder
+from garim.models.computing import Computing
 from garim.models.localizer import Localizer, feature_maps, load_localizer, save_localizer
 from garim.models.networks import create
 from garim.models.runtime import Outputs, Prepared
@@ -101,7 +102,7 @@ class _Seeing(nn.Module):
         return tuple(found) if isinstance(found, list | tuple) else (found,)
 
 
-class Classifier:
+class Classifier(Computing[Card]):
     """A network with its classes and its input, ready to score pictures.
 
     Args:
@@ -126,20 +127,9 @@ class Classifier:
         self.localizer = localizer
         self.runtime = runtime
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the scores."""
-        return self.card.classes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network computes."""
-        first = next(self.network.parameters(), None)
-        return torch.device("cpu") if first is None else first.device
-
-    def to(self, device: str | torch.device) -> Classifier:
+    def to(self, device: str | torch.device) -> Self:
         """Move the network, its localizer, and the networks of its folds to a device."""
-        self.network.to(device)
+        super().to(device)
         for fold in self.folds:
             fold.to(device)
         if self.localizer is not None:

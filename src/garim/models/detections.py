@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.ops import nms
 
 from garim.boxes import Box, Floats
 from garim.pictures import Pixels
@@ -21,8 +23,9 @@ class Detections:
 
     >>> found = Detections(boxes=np.array([[0, 0, 4, 2]]), numbers=np.array([1]),
     ...                    scores=np.array([0.5]))
-    >>> [(number, score, box.area) for number, score, box in found]
-    [(1, 0.5, 8.0)]
+    >>> number, score, box = next(iter(found))
+    >>> number, score, box.area
+    (1, 0.5, 8.0)
     """
 
     boxes: Floats
@@ -54,8 +57,17 @@ class Detections:
     def above(self, least: float) -> Detections:
         """Keep those of at least this score."""
         kept = self.scores >= least
-        return Detections(boxes=self.boxes[kept], numbers=self.numbers[kept],
-                          scores=self.scores[kept])  # fmt: skip
+        return self._some(kept)
+
+    def apart(self, overlap: float) -> Detections:
+        """Keep the surest of boxes that overlap by more than an IoU, whatever their classes."""
+        scores = torch.from_numpy(self.scores)
+        return self._some(nms(torch.from_numpy(self.boxes), scores, overlap).numpy())
+
+    def _some(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Detections:
+        return Detections(
+            boxes=self.boxes[which], numbers=self.numbers[which], scores=self.scores[which]
+        )
 
 
 class FindsBoxes(Protocol):

@@ -1,7 +1,8 @@
 """A trained detector: every object of a class gets a box.
 
 torchvision's FCOS (Tian et al. 2019) or Faster R-CNN (Ren et al. 2015), on a feature pyramid (Lin
-et al. 2017) over any timm network that gives feature maps. No weights are ever fetched here.
+et al. 2017) over any timm network that gives feature maps; or transformers' RT-DETR. No weights are
+ever fetched here.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import MultiScaleRoIAlign
 
-from garim import files
 from garim.errors import ModelError
 from garim.models import folder
+from garim.models.computing import Computing
 from garim.models.detections import LEAST, Detections
 from garim.models.pyramid import (
     RATIOS,
@@ -32,6 +33,7 @@ from garim.models.pyramid import (
     Pyramid,
     encoder_of,
 )
+from garim.models.rtdetr import RTDetr
 from garim.models.segmenter import at_working_size
 from garim.pictures import Pixels
 
@@ -50,7 +52,7 @@ class DetectorCard:
     """A line of ``NETWORKS``."""
     backbone: str
     options: dict[str, Any] = field(default_factory=dict)
-    """More arguments of the backbone."""
+    """More arguments of the backbone, or of a network that has one of its own."""
     classes: tuple[str, ...]
     size: int
     """Longest side that pictures are brought to, in pixels."""
@@ -76,6 +78,8 @@ class Network:
     """Builds it with random weights."""
     first: int
     """Number that the first class has in it."""
+    own_backbone: bool = False
+    """Whether it brings its own backbone, and starts from a folder of weights for the whole."""
 
 
 def _fcos(card: DetectorCard) -> nn.Module:
@@ -103,14 +107,23 @@ def _faster_rcnn(card: DetectorCard) -> nn.Module:
     return network
 
 
+def _rtdetr(card: DetectorCard) -> nn.Module:
+    return RTDetr(card.options, len(card.classes), MOST, _as_they_come(card))
+
+
+def _as_they_come(card: DetectorCard) -> AsTheyCome:
+    return AsTheyCome(card.size, card.size, list(card.mean), list(card.std))
+
+
 NETWORKS: dict[str, Network] = {
     "fcos": Network(_fcos, 0),  # one stage, no anchors; the quicker
     "faster-rcnn": Network(_faster_rcnn, 1),  # two stages
+    "rtdetr": Network(_rtdetr, 0, own_backbone=True),  # a transformer; needs transformers
 }
 """Every kind of detector by its name."""
 
 
-class Detector:
+class Detector(Computing[DetectorCard]):
     """A network with its classes and its input, ready to find objects.
 
     Args:
@@ -121,21 +134,6 @@ class Detector:
     def __init__(self, network: nn.Module, card: DetectorCard) -> None:
         self.network = network.eval()
         self.card = card
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names by their numbers."""
-        return self.card.classes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network computes."""
-        return next(self.network.parameters()).device
-
-    def to(self, device: str | torch.device) -> Detector:
-        """Move the network to a device."""
-        self.network.to(device)
-        return self
 
     def detect(self, picture: Pixels, least: float = LEAST) -> Detections:
         """Find the objects of a picture.
@@ -156,22 +154,10 @@ class Detector:
             scores=found["scores"].cpu().numpy(),
         ).above(least)
 
-    def digest(self) -> str:
-        """Name the model by its weights, classes and input."""
-        return files.digest_of([folder.fingerprint(self.network), asdict(self.card)])
-
     def save(self, target: Path | str) -> None:
         """Write the model's folder; whole files only."""
-        target = Path(target)
-        target.mkdir(parents=True, exist_ok=True)
-        folder.write_weights(target, self.network)
         described = asdict(self.card)
-        config = {
-            "architecture": described.pop("network"),
-            "num_classes": len(self.classes),
-            "garim": {"version": folder.VERSION, "task": "detect", **described},
-        }
-        folder.write_config(target, config)
+        self._write(target, described.pop("network"), "detect", **described)
 
 
 def create_detector(card: DetectorCard) -> nn.Module:
@@ -179,12 +165,13 @@ def create_detector(card: DetectorCard) -> nn.Module:
 
     Raises:
         ModelError: no such network or backbone, or it has no feature maps of the strides needed.
+        SettingsError: a network of a library that is not installed.
     """
     if card.network not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise ModelError(f"there is no network {card.network!r} for detection; known: {known}")
     network = NETWORKS[card.network].create(card)
-    network.transform = AsTheyCome(card.size, card.size, list(card.mean), list(card.std))
+    network.transform = _as_they_come(card)
     return network
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def task_of(source: Path) -> str:
     try:
         ours = json.loads(path.read_text(encoding="utf-8"))["garim"]
         task, version = str(ours.get("task", "classify")), int(ours.get("version", VERSION))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise ModelError(f"{source}: is no folder of a trained model: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: does not describe a Garim model: {error!r}") from error
@@ -105,7 +106,12 @@ def triple(values: Any) -> tuple[float, float, float]:
     """Check three numbers of a config, one per channel.
 
     Raises:
-        ValueError: they are not three.
+        ValueError: they are not three finite numbers.
     """
-    red, green, blue = values
-    return float(red), float(green), float(blue)
+    try:
+        red, green, blue = map(float, values)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if not all(map(isfinite, (red, green, blue))):
+        raise ValueError("a channel's number is not finite")
+    return red, green, blue

@@ -19,10 +19,10 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
-from garim import files
 from garim.boxes import Box
 from garim.errors import ModelError
 from garim.models import folder
+from garim.models.computing import Computing
 from garim.models.pyramid import RATIOS, SIDES, AsTheyCome, Pyramid, encoder_of
 from garim.models.segmenter import at_working_size
 from garim.pictures import Pixels
@@ -102,7 +102,7 @@ def create_instances(
     return network
 
 
-class InstanceSegmenter:
+class InstanceSegmenter(Computing[InstanceCard]):
     """Mask R-CNN with its classes and its input, ready to find objects.
 
     Args:
@@ -113,21 +113,6 @@ class InstanceSegmenter:
     def __init__(self, network: nn.Module, card: InstanceCard) -> None:
         self.network = network.eval()
         self.card = card
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names."""
-        return self.card.classes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network computes."""
-        return next(self.network.parameters()).device
-
-    def to(self, device: str | torch.device) -> InstanceSegmenter:
-        """Move the network to a device."""
-        self.network.to(device)
-        return self
 
     def predict(self, picture: Pixels, least: float = 0.5) -> list[FoundObject]:
         """Find the objects of a picture, the surest first.
@@ -159,21 +144,9 @@ class InstanceSegmenter:
             mask=np.asarray((mask[0, 0] > 0.5).cpu().numpy()),
         )
 
-    def digest(self) -> str:
-        """Name the model by its weights, classes and input."""
-        return files.digest_of([folder.fingerprint(self.network), asdict(self.card)])
-
     def save(self, target: Path | str) -> None:
         """Write the model's folder; whole files only."""
-        target = Path(target)
-        target.mkdir(parents=True, exist_ok=True)
-        folder.write_weights(target, self.network)
-        config = {
-            "architecture": "mask_rcnn",
-            "num_classes": len(self.classes),
-            "garim": {"version": folder.VERSION, "task": "instances", **asdict(self.card)},
-        }
-        folder.write_config(target, config)
+        self._write(target, "mask_rcnn", "instances", **asdict(self.card))
 
 
 def load(source: Path | str) -> InstanceSegmenter:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from garim.errors import SettingsError
+from garim.models.memory import Halving, ran_out
 from garim.pictures import Pixels
 from garim.streaming import default_workers
 
@@ -80,10 +81,23 @@ class Prepared:
         self.module = module.eval()
         self.runtime = runtime
         self._run: Run | None = None if runtime else reference(self.module)
+        self._halving = Halving()
+
+    def __reduce__(self) -> tuple[type[Prepared], tuple[nn.Module, str | None]]:
+        """Travel without what is built: it is built anew where it arrives."""
+        return Prepared, (self.module, self.runtime)
 
     def __call__(self, batch: Pixels) -> Outputs:
-        """Run a batch of at least one picture."""
+        """Run a batch of at least one picture, in parts where memory is too small for all.
+
+        Raises:
+            ModelError: not even one picture fits into memory.
+        """
         pixels = np.ascontiguousarray(batch)
+        parts = self._halving(lambda part: self._ran(pixels[part]), len(pixels))
+        return parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts, strict=True)))
+
+    def _ran(self, pixels: Pixels) -> Outputs:
         if self._run is None:
             self._run = self._agreeing(pixels)
         return self._run(pixels)
@@ -100,6 +114,8 @@ class Prepared:
                 if problem is None:
                     return run
         except Exception as error:  # exporters and compilers raise nearly anything
+            if ran_out(error):
+                raise
             why = next(iter(str(error).strip().splitlines()), "")
             problem = f"cannot run this network ({type(error).__name__}: {why})"
         warnings.warn(

@@ -16,14 +16,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from garim import files
 from garim.errors import ModelError
 from garim.models import folder
 from garim.models.classifier import normalised
+from garim.models.computing import Computing
 from garim.models.networks.segmentation import create_segmenter
 from garim.models.palette import Mask, Palette
 from garim.models.runtime import Prepared
@@ -89,7 +88,7 @@ class PixelScoring(nn.Module):
         return (self.network(inputs).float().softmax(dim=1),)
 
 
-class Segmenter:
+class Segmenter(Computing[SegmenterCard]):
     """A network with its classes and its input, ready to segment pictures.
 
     Args:
@@ -102,21 +101,6 @@ class Segmenter:
         self.network = network.eval()
         self.card = card
         self.runtime = runtime
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names by their numbers in the masks."""
-        return self.card.classes
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network computes."""
-        return next(self.network.parameters()).device
-
-    def to(self, device: str | torch.device) -> Segmenter:
-        """Move the network to a device."""
-        self.network.to(device)
-        return self
 
     def with_runtime(self, runtime: str) -> Segmenter:
         """Give a segmenter of the same network, run by a runtime of `garim.models.runtime`."""
@@ -173,22 +157,10 @@ class Segmenter:
                 times[y : y + size, x : x + size] += 1
         return np.asarray((total / times)[:, :height, :width], np.float32)
 
-    def digest(self) -> str:
-        """Name the segmenter by its weights, classes and input."""
-        return files.digest_of([folder.fingerprint(self.network), asdict(self.card)])
-
     def save(self, target: Path | str) -> None:
-        """Write the segmenter's folder; whole files only."""
-        target = Path(target)
-        target.mkdir(parents=True, exist_ok=True)
-        folder.write_weights(target, self.network)
+        """Write the model's folder; whole files only."""
         described = asdict(self.card)
-        config = {
-            "architecture": described.pop("network"),
-            "num_classes": len(self.classes),
-            "garim": {"version": folder.VERSION, "task": "segment", **described},
-        }
-        folder.write_config(target, config)
+        self._write(target, described.pop("network"), "segment", **described)
 
 
 def at_working_size(picture: Pixels, longest: int) -> Pixels:

@@ -51,12 +51,17 @@ def load_starting(
     else:
         path = Path(weights).expanduser()
         load_into(network, load_file_state(path), str(path))
+    check_licence(licence, accept_non_commercial)
+    return licence
+
+
+def check_licence(licence: str, accept_non_commercial: bool) -> None:
+    """Raise a ModelError if a licence forbids commercial use, and that was not accepted."""
     if _forbids_trade(licence) and not accept_non_commercial:
         raise ModelError(
             f"the weights' licence is {licence!r}, which forbids commercial use; "
             "--accept-non-commercial uses them all the same"
         )
-    return licence
 
 
 def _forbids_trade(licence: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from garim import dataset as datasets
-from garim import files
+from garim import files, remote
 from garim.boxes import Box
 from garim.dataset import Dataset, Selection
 from garim.errors import DatasetError, Failure, PictureError, PlanError, SettingsError
@@ -23,7 +23,7 @@ from garim.plan import in_place
 from garim.plan.disk import errors_named
 from garim.plan.edits import Edit, Plan, check
 from garim.plan.in_place import Key
-from garim.plan.journal import journals, locked
+from garim.plan.journal import CHANGED, journals, locked
 from garim.plan.new_dataset import Edited, write_edited
 from garim.streaming import track
 
@@ -89,8 +89,13 @@ def apply(
     edits = _wanted(plan, chosen)
     if to is None:
         return _apply_in_place(plan, Path(data or plan.dataset).expanduser(), edits)
-    target = Path(to).expanduser().resolve()
-    return _apply_to(target, plan, dataset_of(plan, data), edits, chosen)
+    target = Path(to).expanduser()
+    if remote.address_of(target) is None:
+        return _apply_to(target.resolve(), plan, dataset_of(plan, data), edits, chosen)
+    datasets.check_target(target)
+    with remote.sending(target) as local:
+        applied = _apply_to(local, plan, dataset_of(plan, data), edits, chosen)
+    return replace(applied, to=target)
 
 
 def dataset_of(plan: Plan, data: Path | str | None = None) -> Dataset:
@@ -113,7 +118,8 @@ def undo(data: Path | str) -> Applied:
         DatasetError: there is nothing to undo, the dataset is in use, or the disk refuses.
     """
     root = Path(data).expanduser()
-    with locked(root), errors_named(root, _UNDO_AGAIN):
+    remote.refuse(root, "undoing")
+    with errors_named(root, _UNDO_AGAIN), locked(root, "being undone"):
         known = journals(root)
         if not known:
             raise DatasetError(f"{root}: nothing to undo; no plan was applied in place here")
@@ -202,14 +208,15 @@ def unchanged_since(path: Path, edits: Sequence[Edit]) -> str | None:
     except OSError as error:
         return error.strerror or str(error)
     if wanted - {found}:
-        return "has changed since the plan was made; make a new plan for it"
+        return CHANGED
     return None
 
 
 def _apply_in_place(plan: Plan, root: Path, wanted: dict[Key, list[Edit]]) -> Applied:
+    remote.refuse(root, "applying a plan in place")
     in_place.check(in_place.read(root), wanted)
     made: Counter[str] = Counter()
-    with locked(root), errors_named(root, _APPLY_AGAIN):
+    with errors_named(root, _APPLY_AGAIN), locked(root, "being changed by a plan"):
         journal = in_place.open_journal(root, plan.digest())
         in_place.go_on(journal)
         source = in_place.read(root)

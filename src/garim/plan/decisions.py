@@ -90,7 +90,14 @@ class Decisions:
         for number, line in enumerate(lines, start=1):
             try:
                 self._take(json.loads(line))
-            except (KeyError, TypeError, ValueError, PlanError) as error:
+            except (
+                LookupError,
+                TypeError,
+                ValueError,
+                AttributeError,
+                RecursionError,
+                PlanError,
+            ) as error:
                 where = f"{self.path}:{number}"
                 raise PlanError(f"{where}: is no decision of a review: {error}") from error
 

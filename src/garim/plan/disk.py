@@ -1,46 +1,55 @@
-"""Lines that a power cut does not take, and what to do when the disk itself refuses: stop."""
+"""Lines that a power cut does not take, and what is said when the disk refuses."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from garim.errors import DatasetError, PictureError
-
-_DISK = frozenset({errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)})
-"""Failures that the next picture would meet as well."""
+from garim import files
+from garim.errors import DatasetError, DiskError
 
 
 @contextmanager
 def errors_named(folder: Path, advice: str) -> Iterator[None]:
     """Turn what the system refuses in the block into a DatasetError that says what to do next."""
     try:
-        yield
+        with files.refusal_named(folder):
+            yield
+    except DiskError as error:
+        raise DatasetError(f"{error}; {advice}") from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise DatasetError(f"{folder}: {error.strerror or error}{place}; {advice}") from error
 
 
-def stop_if_disk_refuses(error: PictureError) -> None:
-    """Raise the cause of a picture's failure if it is the disk's and not the picture's."""
-    cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno in _DISK:
-        raise cause
-
-
 def append_line(path: Path, entry: dict[str, Any]) -> None:
-    """Append one JSON line and flush it to the disk; a last line that was cut off goes first."""
-    with path.open("a+b") as stream:
+    """Append one JSON line and flush it to the disk; a last line that was cut off goes first.
+
+    Raises:
+        DiskError: the disk is full or read-only; the lines are as they were.
+    """
+    line = json.dumps(entry).encode() + b"\n"
+    with files.refusal_named(path, len(line)), path.open("a+b", buffering=0) as stream:
         if stream.tell() and not _ends_with_newline(stream):
             _cut_last_line(stream)
-        stream.write(json.dumps(entry).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+        end = stream.tell()
+        try:
+            _write(stream, line)
+            os.fsync(stream.fileno())
+        except BaseException:
+            with suppress(OSError):
+                stream.truncate(end)
+            raise
+
+
+def _write(stream: Any, line: bytes) -> None:
+    """Write all of it: near the end of a disk the system takes a part."""
+    while line:
+        line = line[stream.write(line) :]
 
 
 def _ends_with_newline(stream: Any) -> bool:

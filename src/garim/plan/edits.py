@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -325,10 +326,20 @@ class Plan:
         """Name the plan by its content."""
         return files.digest_of([self.header(), [edit.to_dict() for edit in self.edits]])
 
-    def save(self, path: Path | str) -> None:
-        """Write the plan as JSON Lines, in one step."""
-        lines = [self.header(), *(edit.to_dict() for edit in self.edits)]
-        files.write_text(Path(path), "".join(to_line(line) for line in lines))
+    def save(self, path: Path | str, lines: Iterable[dict[str, Any]] | None = None) -> None:
+        """Write the plan as JSON Lines, in one step.
+
+        Args:
+            path: file to write.
+            lines: edits as they stand in the file, where there are too many to hold them all;
+                the plan's own by default.
+        """
+        listed = (edit.to_dict() for edit in self.edits) if lines is None else lines
+        with (
+            files.replacing(Path(path)) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as stream,
+        ):
+            stream.writelines(map(to_line, chain([self.header()], listed)))
 
 
 def to_line(value: dict[str, Any]) -> str:

@@ -13,9 +13,8 @@ from garim.errors import DatasetError, PictureError, PlanError
 from garim.formats import labels
 from garim.formats.rows import SPLITS
 from garim.formats.tree import folders_in, is_ignored, split_and_label
-from garim.plan.disk import stop_if_disk_refuses
 from garim.plan.edits import Edit
-from garim.plan.journal import Journal, Step, has, journals, link_in, new_journal
+from garim.plan.journal import CHANGED, Journal, Step, has, journals, link_in, new_journal
 
 _LONGEST_NAME = 255
 """Bytes of a file name that every usual disk allows."""
@@ -132,9 +131,12 @@ def open_journal(root: Path, plan: str) -> Journal:
 
 
 def go_on(journal: Journal) -> None:
-    """Finish the step during which an earlier run was killed; the ones before it are done."""
-    if journal.steps:
-        _finish(journal, journal.steps[-1])
+    """Finish the step during which an earlier run was killed; the ones before it are done.
+
+    If its files have changed since, the step is left, and the picture looked at anew.
+    """
+    if journal.steps and not _finish(journal, journal.steps[-1]):
+        journal.leave(journal.steps[-1])
 
 
 def change(journal: Journal, source: Dataset, name: str, edits: Sequence[Edit]) -> list[str]:
@@ -148,7 +150,9 @@ def change(journal: Journal, source: Dataset, name: str, edits: Sequence[Edit]) 
         step = _prepare(journal, source, name, edits)
         if step.to is not None or step.after != step.before:
             journal.begin(step)
-            _finish(journal, step)
+            if not _finish(journal, step):
+                journal.leave(step)
+                raise PictureError(name, CHANGED)
     return [edit.edit for edit in edits]
 
 
@@ -179,33 +183,35 @@ def _checked_digest(root: Path, name: str, edits: Sequence[Edit]) -> str:
     except OSError as error:
         raise PictureError(name, error.strerror or str(error)) from error
     if {edit.digest for edit in edits if edit.digest} - {found}:
-        raise PictureError(name, "has changed since the plan was made; make a new plan for it")
+        raise PictureError(name, CHANGED)
     return found
 
 
 def _cut(journal: Journal, path: Path, name: str, crop: Edit) -> str:
     """Write the crop to where it waits; give its digest."""
     made = journal.new(name)
-    try:
-        if crop.box is None:
-            raise PictureError(name, "a crop needs a box")
-        pictures.crop_file(path, crop.box, made)
-    except PictureError as error:
-        stop_if_disk_refuses(error)
-        raise
+    if crop.box is None:
+        raise PictureError(name, "a crop needs a box")
+    pictures.crop_file(path, crop.box, made)
     return files.digest(made)
 
 
-def _finish(journal: Journal, step: Step) -> None:
-    """Bring the dataset to the state after the step, from before it or from the middle of it."""
+def _finish(journal: Journal, step: Step) -> bool:
+    """Bring the dataset to the state after the step, from before it or from the middle of it.
+
+    Returns:
+        False when nothing was done, because a file is not what the step found or made.
+    """
     original = journal.root / step.file
     target = journal.root / (step.to or step.file)
+    if not _may_finish(journal, step, original, target):
+        return False
     made = journal.new(step.file)
     if step.after is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if step.after != step.before and has(made, step.after):
             made.replace(target)
-        elif step.after == step.before and not target.exists():
+        elif step.after == step.before and original.exists() and not target.exists():
             original.replace(target)
         files.flush_folder(target.parent)
     gone = step.after is None or (step.to is not None and has(target, step.after))
@@ -213,6 +219,24 @@ def _finish(journal: Journal, step: Step) -> None:
         original.unlink()
     if original.parent.is_dir():
         files.flush_folder(original.parent)
+    return True
+
+
+def _may_finish(journal: Journal, step: Step, original: Path, target: Path) -> bool:
+    """Tell whether a step's files are as it found them or left them.
+
+    Somebody may have changed them since it was noted; what they made is not overwritten.
+    """
+    if step.after is None:
+        return not original.exists() or has(original, step.before)
+    if has(target, step.after):
+        return True
+    if step.after == step.before:
+        done = not original.exists()
+    else:
+        done = not has(journal.new(step.file), step.after)
+    free = original == target or not target.exists()
+    return done or (has(original, step.before) and free)
 
 
 def _relocated(root: Path, name: str, edits: Sequence[Edit]) -> PurePosixPath:

@@ -7,6 +7,7 @@ replaced or taken away, under its old name. Its lines, in the order in which the
 ``{"plan": digest}``      which plan this is
 ``{"file": …}``           one step, flushed to the disk before the dataset changes
 ``{"done": true}``        every step was made
+``{"left": file}``        the last step was not made: its file had changed in between
 ``{"undoing": true}``     an undo has begun; the plan cannot go on any more
 ``{"undone": file}``      one step was taken back
 ``{"settled": true}``     the undo has ended, but some files had changed and were left
@@ -28,14 +29,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from garim import files
-from garim.errors import DatasetError
+from garim import files, locks
+from garim.errors import DatasetError, PictureError
 from garim.plan.disk import append_line
 
 FOLDER = ".garim"
 """Folder inside a dataset that holds what Garim keeps there."""
+
+CHANGED = "has changed since the plan was made; make a new plan for it"
+"""Why an edit is not made to a file."""
 
 _REMOVED = ".removed"
 """Ending of a journal's folder that is on its way out."""
@@ -96,6 +98,8 @@ class Journal:
             for name in filter(None, (step.file, step.to, *step.folders)):
                 _check_inside(name)
             self.by_file[step.file] = step
+        elif "left" in entry:
+            self.by_file.pop(entry["left"], None)
         elif "undone" in entry:
             self.undone.add(entry["undone"])
         else:
@@ -119,11 +123,25 @@ class Journal:
         return self.folder / "new" / file
 
     def begin(self, step: Step) -> None:
-        """Keep a file and note the step; the file itself is still untouched."""
+        """Keep a file and note the step; the file itself is still untouched.
+
+        Raises:
+            PictureError: the file is not any more what the step is for.
+        """
         kept = self.kept(step.file)
         if not has(kept, step.before):
-            _link_or_copy(self.root / step.file, kept)
+            try:
+                _link_or_copy(self.root / step.file, kept)
+            except FileNotFoundError as error:
+                raise PictureError(step.file, "is gone; it was there a moment ago") from error
+            if not has(kept, step.before):
+                kept.unlink()
+                raise PictureError(step.file, CHANGED)
         self.write(asdict(step))
+
+    def leave(self, step: Step) -> None:
+        """Note that the last step was not made."""
+        self.write({"left": step.file})
 
     def finish(self) -> None:
         """Note that every step was made."""
@@ -200,7 +218,7 @@ def new_journal(root: Path, plan: str) -> Journal:
 
 
 @contextmanager
-def locked(root: Path) -> Iterator[None]:
+def locked(root: Path, doing: str) -> Iterator[None]:
     """Hold a dataset alone, for a change in place.
 
     Raises:
@@ -208,28 +226,15 @@ def locked(root: Path) -> Iterator[None]:
     """
     if not root.is_dir():
         raise DatasetError(f"{root}: there is no such folder")
-    path = root / FOLDER / "lock"
+    home = root / FOLDER
     try:
-        path.parent.mkdir(exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise DatasetError(
-            f"{root}: another Garim is changing this dataset; wait for it"
-        ) from error
-    except OSError as error:
-        raise DatasetError(f"{root}: cannot be written: {error.strerror or error}") from error
-    try:
-        _sweep(root)
-        yield
+        with locks.alone(home / "lock", root, doing):
+            _sweep(root)
+            yield
     finally:
-        if os.name == "posix":  # while it is held: later it might be another process's lock
-            path.unlink(missing_ok=True)
-        lock.release()
-        with suppress(OSError):
-            path.unlink() if os.name != "posix" else None
-            remove_if_empty(path.parent / "applied")
-            remove_if_empty(path.parent)
+        with suppress(OSError):  # another process may have come
+            remove_if_empty(home / "applied")
+            remove_if_empty(home)
 
 
 def _sweep(root: Path) -> None:
@@ -272,7 +277,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
     A hard link costs nothing and is safe here: Garim never writes into a file, it renames new ones
     over old names. Where the file system has no hard links, or a name was given in between, copy.
     """
-    with files.replacing(target) as temporary:
+    with files.replacing(target, source.stat().st_size) as temporary:
         temporary.unlink()
         try:
             os.link(source, temporary)

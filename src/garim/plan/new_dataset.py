@@ -7,22 +7,25 @@ its name when it is whole. Run again, pictures that are there already are not wr
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from garim import files, pictures
+from garim import files, locks, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.errors import DatasetError, Failure, PictureError
+from garim.errors import DatasetError, DiskError, Failure, PictureError
 from garim.formats import huggingface, placing
 from garim.formats.rows import Contents, Object, Row
-from garim.plan.disk import errors_named, stop_if_disk_refuses
+from garim.plan.disk import errors_named
 from garim.plan.edits import Edit
+from garim.plan.journal import CHANGED
 
 _MARKER = "unfinished"
 GROWING = "dataset"
-"""Folder that the new dataset grows in, inside what `begin` gives."""
+"""Folder that the new dataset grows in, inside what `growing` gives."""
 
 Edited = tuple[Row, tuple[Edit, ...]]
 """A row of the new dataset, and the crop that makes its picture, if any (several as boxes)."""
@@ -49,7 +52,9 @@ def write_edited(
     """
     failures: list[Failure] = []
     crops: dict[Row, Box | None] = {}
+    digests: dict[str, set[str]] = defaultdict(set)
     for row, chosen in edited:
+        digests[row.file_name] |= {edit.digest for edit in chosen if edit.digest}
         try:
             crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source)
         except PictureError as error:
@@ -60,23 +65,42 @@ def write_edited(
     def put(row: Row, path: Path) -> bool:
         try:
             _write_picture(source.path(row), crops[row], path)
+            _check_unchanged(source.path(row), digests[row.file_name], path)
         except PictureError as error:
-            stop_if_disk_refuses(error)
             failures.append(Failure(row.file_name, error.reason))
             return False
         return True
 
     known = len(failures)
-    with errors_named(target, "apply the plan again to go on"):
-        unfinished = begin(target, files.digest_of([name, _state(source, crops)]))
+    name = files.digest_of([name, _state(source, crops)])
+    with growing(target, name, "apply the plan again to go on") as unfinished:
         contents = Contents(rows=tuple(crops), classes=_classes(source, edited))
         huggingface.write(contents, source.root, unfinished / GROWING, put)
-        give_name(unfinished, target)
     count = len(crops) - (len(failures) - known)
     return count, sorted(failures, key=lambda failure: failure.picture)
 
 
-def begin(target: Path, name: str) -> Path:
+@contextmanager
+def growing(target: Path, name: str, advice: str) -> Iterator[Path]:
+    """Give the folder beside ``target`` to work in; it takes its name when the block ends well.
+
+    Args:
+        target: new or empty folder.
+        name: of what is made; what is there of the same name is kept, of any other begun again.
+        advice: what to do when the disk refuses.
+
+    Raises:
+        DatasetError: the target is not empty, something is in the way, another process writes it,
+            or the disk refuses.
+    """
+    lock = locks.beside(target)
+    with errors_named(target, advice), locks.alone(lock, target, "being written"):
+        unfinished = _begin(target, name)
+        yield unfinished
+        _give_name(unfinished, target)
+
+
+def _begin(target: Path, name: str) -> Path:
     """Give the folder beside ``target`` to work in; what is there of the same name is kept.
 
     Raises:
@@ -104,12 +128,11 @@ def _is_ours(unfinished: Path) -> bool:
     return all(one.name.endswith(".tmp") for one in unfinished.iterdir())  # killed at its start
 
 
-def give_name(unfinished: Path, target: Path) -> None:
+def _give_name(unfinished: Path, target: Path) -> None:
     """Let a dataset that is whole take its name."""
     if target.exists():
         target.rmdir()
-    for stray in (unfinished / GROWING).rglob(".*.tmp"):  # of a killed run
-        stray.unlink()
+    files.remove_strays(unfinished / GROWING)
     (unfinished / GROWING).replace(target)
     files.flush_folder(target.parent)
     shutil.rmtree(unfinished)
@@ -132,6 +155,17 @@ def _classes(source: Dataset, edited: Sequence[Edited]) -> tuple[str, ...]:
     return (*source.classes, *sorted(used - set(source.classes)))
 
 
+def _check_unchanged(source: Path, digests: set[str], made: Path) -> None:
+    """Take back what was made of a picture that was changed while the plan was carried out."""
+    try:
+        changed = bool(digests) and digests != {files.digest(source)}
+    except OSError:
+        changed = True
+    if changed:
+        made.unlink()
+        raise PictureError(source, CHANGED)
+
+
 def _write_picture(source: Path, box: Box | None, target: Path) -> None:
     if target.exists():
         return
@@ -141,6 +175,8 @@ def _write_picture(source: Path, box: Box | None, target: Path) -> None:
     pictures.open_picture(source, at_least=32)  # a new dataset holds no broken pictures
     try:
         files.copy(source, target)
+    except DiskError:
+        raise
     except OSError as error:
         raise PictureError(source, f"cannot be copied: {error.strerror or error}") from error
 

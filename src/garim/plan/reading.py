@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from garim import remote
 from garim.errors import PlanError
 from garim.plan.decisions import Decisions, key_of, merged
 from garim.plan.edits import VERSION, Plan, number, object_in, parse_line, text
@@ -43,7 +44,7 @@ def proposals(path: Path | str) -> Proposals:
     name = Path(path)
     try:
         # Not splitlines(): JSON may hold other line separators of Unicode.
-        lines = name.read_text(encoding="utf-8-sig").split("\n")
+        lines = remote.local(name).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a null byte in the name
         raise PlanError(f"{name}: cannot be read: {error}") from error
     header = _header(name, lines)

@@ -83,10 +83,14 @@ def predict_boxes(
     def opened(path: Path) -> tuple[Path, Pixels]:
         return path, pictures.to_array(pictures.open_picture(path).image)
 
+    def found(pixels: Pixels) -> Detections:
+        boxes = model.detect(pixels, least)
+        return boxes if settings.nms is None else boxes.apart(settings.nms)
+
     def judged(some: Sequence[tuple[Path, Pixels]]) -> list[BoxPrediction]:
         return [
             BoxPrediction(picture=str(path), size=(pixels.shape[1], pixels.shape[0]),
-                          classes=model.classes, found=model.detect(pixels, least), model=name)
+                          classes=model.classes, found=found(pixels), model=name)
             for path, pixels in some
         ]  # fmt: skip
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from garim import dataset, pictures
-from garim.dataset import Dataset
-from garim.errors import DatasetError, Failure, ModelError, PictureError, SettingsError
+from garim import dataset
+from garim.errors import Failure, ModelError, PictureError, SettingsError
+from garim.execution import ExecutionSettings, Results, executed
+from garim.execution.shards import ERROR
+from garim.given import Source, given_pictures
 from garim.models.classifier import Classifier, Scores
 from garim.models.detector import Detector
 from garim.models.instance_segmenter import InstanceSegmenter
@@ -29,12 +32,7 @@ from garim.prediction.predictions import (
 from garim.prediction.scoring import scored
 from garim.prediction.segmentation import predict_masks
 from garim.prediction.settings import PredictSettings
-
-Source = Path | str | Dataset
-"""A picture, a folder or other dataset, or a dataset that was read."""
-
-Predictor = Callable[[Any, Sequence[Path], PredictSettings], Iterator[Prediction | PictureError]]
-"""Predicts with a model: one result per picture, in order, with bounded memory."""
+from garim.prediction.stage import Predicting, Predictor, prediction_of
 
 
 def predict(
@@ -44,6 +42,7 @@ def predict(
     *,
     out: Path | str | None = None,
     to: Path | str | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Predictions:
     """Say what is in pictures.
 
@@ -57,6 +56,7 @@ def predict(
         out: file for the predictions, ``.csv`` or ``.json``.
         to: new or empty folder, into which the pictures are copied, sorted by their labels; or
             where a segmenter's masks and overlays go.
+        execution: where it runs.
 
     Raises:
         SettingsError: settings that cannot work, or a runtime that is not installed.
@@ -70,21 +70,39 @@ def predict(
     if type(model) not in PREDICTORS:
         known = ", ".join(one.__name__ for one in PREDICTORS)
         raise ModelError(f"a {type(model).__name__} does not predict; what does: {known}")
-    paths, failures = _listed([given] if isinstance(given, Source) else given)
-    rows: list[Prediction] = []
-    results = PREDICTORS[type(model)](model, paths, chosen)
-    for path, result in zip(paths, results, strict=True):
-        if isinstance(result, PictureError):
-            failures.append(Failure(str(path), result.reason))
-        else:
-            rows.append(result)
-    seconds = time.perf_counter() - started
-    found = Predictions(rows=tuple(rows), failures=tuple(failures), seconds=seconds)
-    if out is not None:
-        found.save(out)
+    named = given_pictures(given, "predict")
+    paths, failures = list(named.names), list(named.failures)
+    stage = _stage(model, chosen, paths)
+    about = {"settings": asdict(stage.settings), "model": stage.model.digest()}
+    with executed(stage, paths, execution, about=about, beside=None if out is None else Path(out),
+                  description="Predicting") as done:  # fmt: skip
+        rows = tuple(_gathered(done, failures))
+        seconds = time.perf_counter() - started
+        found = Predictions(rows=rows, failures=tuple(failures), seconds=seconds)
+        if out is not None:
+            found.save(out)
     if to is not None and rows:
         found.write_to(to)
     return found
+
+
+def _stage(model: Model, settings: PredictSettings, paths: Sequence[Path]) -> Predicting:
+    """Choose the runtime for so many pictures, if one is asked for."""
+    if settings.runtime is not None and isinstance(model, Classifier | Segmenter):
+        runtime = resolve(settings.runtime, model.device, len(paths))
+        settings, model = replace(settings, runtime=runtime), model.with_runtime(runtime)
+    folders = [path.absolute().parent for path in paths] or [Path.cwd()]
+    return Predicting(root=Path(os.path.commonpath(folders)), model=model, settings=settings,
+                      predictor=PREDICTORS[type(model)])  # fmt: skip
+
+
+def _gathered(done: Results[Path], failures: list[Failure]) -> Iterator[Prediction]:
+    """Give what was predicted, and note what could not be opened."""
+    for path, record in done:
+        if record[ERROR] is not None:
+            failures.append(Failure(str(path), record[ERROR]))
+        else:
+            yield prediction_of(record)
 
 
 def predict_labels(
@@ -127,29 +145,6 @@ def _check_targets(out: Path | str | None, to: Path | str | None) -> None:
         check_file(Path(out))
     if to is not None:
         dataset.check_target(Path(to))
-
-
-def _listed(given: Sequence[Source]) -> tuple[list[Path], list[Failure]]:
-    """List the pictures, each once, and what could not be read on the way."""
-    paths: dict[Path, None] = {}
-    failures: list[Failure] = []
-    for one in given:
-        if not isinstance(one, Dataset) and pictures.is_picture(path := Path(one).expanduser()):
-            if (name := _printable(path)) == str(path):
-                paths[path] = None
-            else:
-                failures.append(Failure(name, "its name is not valid UTF-8; rename it"))
-            continue
-        found = one if isinstance(one, Dataset) else dataset.read(one)
-        paths.update(dict.fromkeys(found.path(row) for row in found.rows))
-        failures += found.failures
-    if not paths and not failures:
-        raise DatasetError("there is no picture to predict; name pictures, folders or a dataset")
-    return list(paths), failures
-
-
-def _printable(path: Path) -> str:
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 PREDICTORS: dict[type, Predictor] = {

@@ -17,6 +17,9 @@ class PredictSettings:
     """How many of the likeliest labels are listed per picture."""
     batch: int = 64
     """Pictures that go through the network at once."""
+    nms: float | None = None
+    """Detectors: of boxes that overlap by more than this IoU, 0 to 1, keep only the surest,
+    whatever their classes. Default: overlapping boxes are left out within a class only."""
     flip: bool = False
     """Segmenters: average with the mirrored picture, which takes twice as long."""
     runtime: str | None = None
@@ -29,6 +32,8 @@ class PredictSettings:
         problems = []
         if not 0 <= self.least <= 1:
             problems.append(f"least must be from 0 to 1, not {self.least}")
+        if self.nms is not None and not 0 <= self.nms <= 1:
+            problems.append(f"nms must be from 0 to 1, not {self.nms}")
         if self.top < 1:
             problems.append(f"top must be at least 1, not {self.top}")
         if self.batch < 1:

@@ -99,6 +99,13 @@ def numbers(values: Sequence[object]) -> list[str]:
     return [f"{v:.3f}" if isinstance(v, float) and math.isfinite(v) else number(v) for v in values]
 
 
+def legend(names: Sequence[str], colours: Sequence[Colour]) -> Markup:
+    """Show which colour stands for which name."""
+    item = Markup('<li><i class="swatch" style="--c: rgb({} {} {})"></i>{}</li>')
+    listed = [item.format(*c, n) for n, c in zip(names, colours, strict=False)]
+    return Markup('<ul class="legend">{}</ul>').format(Markup("").join(listed))
+
+
 def bars(counts: Mapping[str, float], *, title: str) -> Markup:
     """Draw one horizontal bar per name, in the given order; the values stand beside them.
 

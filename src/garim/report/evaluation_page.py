@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from garim import pictures
+from garim import files, pictures
 from garim.dataset import Dataset
 from garim.evaluation import ClassificationReport, ComparisonReport
 from garim.evaluation.breakdown import Part
@@ -41,7 +41,8 @@ _SURE = f"{LEVEL:.0%}"
 
 
 def evaluation_report(report: ClassificationReport, dataset: Dataset, folder: Path) -> Path:
-    """Write a classifier's ``report.html``, with its confusion matrix and mistakes as pictures."""
+    """Write a classifier's ``report.html`` and ``report.json``, with its mistakes as pictures."""
+    files.write_json(folder / "report.json", report.to_dict())
     matrix = charts.confusion_picture(report.matrix, report.classes)
     pictures.save(matrix, folder / "confusion_matrix.png")
     confused: Element = WidePicture(Picture.of(matrix, "Confusion matrix", side=1200))

@@ -25,6 +25,9 @@ THUMBNAIL_SIDE = 240
 THUMBNAIL_QUALITY = 80
 """WebP (or JPEG) quality of embedded pictures."""
 
+MOST_VERSIONS = 4
+"""Versions of a picture that the stylesheet can flip between."""
+
 Cell = str | int | float | bool | None
 """What a table's cell may hold; numbers are written by `charts.number` and aligned right."""
 
@@ -99,15 +102,21 @@ class Picture:
             raise ValueError(f"a picture on a page needs a data:image/ URI, not {self.uri[:40]!r}")
 
     @classmethod
-    def of(cls, image: Image.Image, alt: str, side: int = THUMBNAIL_SIDE) -> Picture:
+    def of(
+        cls,
+        image: Image.Image,
+        alt: str,
+        side: int = THUMBNAIL_SIDE,
+        quality: int = THUMBNAIL_QUALITY,
+    ) -> Picture:
         """Embed an image, shrunk to ``side`` pixels at most."""
         small = _shrunk(image, side)
-        return cls(thumbnail_uri(small, side), alt, small.size)
+        return cls(thumbnail_uri(small, side, quality), alt, small.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One picture, or two (before → after), with a caption."""
+    """One picture, or two (before → after, or two copies), with a caption."""
 
     pictures: tuple[Picture, ...]
     caption: str = ""
@@ -115,6 +124,8 @@ class Tile:
     tone: Tone = "plain"
     details: tuple[tuple[str, Cell], ...] = ()
     """Names and values that fold out beneath."""
+    between: Literal["→", "="] = "→"
+    """What stands between two pictures."""
 
     def __post_init__(self) -> None:
         if len(self.pictures) not in {1, 2}:
@@ -122,10 +133,29 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """Versions of one picture in the same place, one shown at a time, chosen by its name.
+
+    The pictures are shown equally wide; a reader who goes to and fro sees what differs move.
+    """
+
+    versions: tuple[tuple[str, Picture], ...]
+    caption: str = ""
+    badge: str = ""
+    tone: Tone = "plain"
+    details: tuple[tuple[str, Cell], ...] = ()
+    """Names and values that fold out beneath."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.versions) <= MOST_VERSIONS:
+            raise ValueError(f"2 to {MOST_VERSIONS} versions flip, not {len(self.versions)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Gallery:
     """Tiles side by side, as many in a row as fit."""
 
-    items: tuple[Tile, ...]
+    items: tuple[Tile, ...] | tuple[Flip, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +212,15 @@ def write_page(page: Page, path: Path) -> None:
     files.write_text(path, text)
 
 
-def thumbnail_uri(image: Image.Image, side: int = THUMBNAIL_SIDE) -> str:
+def thumbnail_uri(
+    image: Image.Image, side: int = THUMBNAIL_SIDE, quality: int = THUMBNAIL_QUALITY
+) -> str:
     """Give an image, shrunk to ``side`` pixels at most, as a ``data:`` URI (WebP, else JPEG)."""
     small, stream = _shrunk(image, side), BytesIO()
     kind = "WEBP" if _writes_webp() else "JPEG"
     if kind == "JPEG" or small.mode not in {"RGB", "RGBA"}:
         small = small.convert("RGBA" if small.has_transparency_data and kind == "WEBP" else "RGB")
-    small.save(stream, format=kind, quality=THUMBNAIL_QUALITY)
+    small.save(stream, format=kind, quality=quality)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 

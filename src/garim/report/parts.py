@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from garim import pictures
 from garim.boxes import Box
 from garim.errors import Failure, PictureError
+from garim.plan import Edit, Plan
 from garim.report.page import Picture, Section, Table
 from garim.report.sheet import LabelledBox, draw_boxes
 
@@ -16,6 +18,18 @@ SHOWN = 60
 
 SIDE = 240
 """Longest side of a thumbnail in pixels."""
+
+_PAIRED = ("the same file as ", "the same picture as ", "much like ")
+"""How the audit's reasons begin that name the one of two copies that stays."""
+
+
+_Item = TypeVar("_Item")
+
+
+def evenly(items: Sequence[_Item], most: int) -> list[_Item]:
+    """Choose ``most`` items at even distances, or all of fewer, in their order."""
+    step = max(len(items) / most, 1)
+    return [items[int(at * step)] for at in range(min(len(items), most))]
 
 
 def shown(path: Path, box: Box | None, label: str) -> tuple[Picture, ...]:
@@ -34,6 +48,30 @@ def shown(path: Path, box: Box | None, label: str) -> tuple[Picture, ...]:
     ratio = SIDE / max(box.width, box.height)
     crop = opened.crop(box, (max(1, round(box.width * ratio)), max(1, round(box.height * ratio))))
     return Picture.of(drawn, f"{path.name} with its box"), Picture.of(crop, f"the part: {label}")
+
+
+def boxed(path: Path, marks: Sequence[LabelledBox], what: str = "") -> Picture:
+    """Give a picture with boxes drawn on it; ``what`` says which, for those who cannot see it."""
+    try:
+        opened = pictures.open_picture(path, at_least=2 * SIDE)
+    except PictureError:
+        return Picture.of(pictures.blank(SIDE), f"{path.name} cannot be opened")
+    small = opened.image.copy()
+    small.thumbnail((2 * SIDE, 2 * SIDE))
+    scale = small.width / opened.size[0], small.height / opened.size[1]
+    alt = f"{path.name}, {what}" if what else path.name
+    return Picture.of(draw_boxes(small, marks, scale), alt, 2 * SIDE)
+
+
+def is_scored(plan: Plan) -> bool:
+    """Tell whether a model gave a plan's scores; without one, a box has 1 for a score."""
+    return plan.model is not None or any(edit.score_before is not None for edit in plan)
+
+
+def kept_copy(edit: Edit) -> str | None:
+    """Give the picture that stays where this one, a copy of it, is dropped."""
+    begun = next((words for words in _PAIRED if edit.reason.startswith(words)), None)
+    return edit.reason.removeprefix(begun) if begun and edit.edit == "drop" else None
 
 
 def failed(failures: Sequence[Failure]) -> list[Section]:

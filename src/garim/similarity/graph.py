@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,5 +99,19 @@ class Graph:
         return np.where(np.arange(keys.shape[1]) < counts, keys, -1)
 
     def save(self, path: Path) -> None:
-        """Write the graph."""
-        self._made.save(str(path))
+        """Write the graph.
+
+        Raises:
+            OSError: the disk refuses; usearch itself does not say why.
+        """
+        try:
+            self._made.save(str(path))
+        except RuntimeError as error:
+            full = shutil.disk_usage(path.parent).free < self.size
+            code = errno.ENOSPC if full else errno.EIO
+            raise OSError(code, os.strerror(code), str(path)) from error
+
+    @property
+    def size(self) -> int:
+        """Bytes that the graph takes on the disk."""
+        return int(self._made.serialized_length)

@@ -24,7 +24,7 @@ from garim.models.classifier import Classifier
 from garim.models.embedder import Embedder
 from garim.similarity.embeddings import Embedded, Item, embed, embedder_of, items_of, ready
 from garim.similarity.settings import EmbedSettings, IndexSettings
-from garim.similarity.store import CONFIG, Store, StoreConfig
+from garim.similarity.store import CONFIG, Store, StoreConfig, writing
 from garim.streaming import chunks, track
 from garim.training.embedders import whitening
 
@@ -69,7 +69,11 @@ class Index:
     @property
     def settings(self) -> IndexSettings:
         """How it was made."""
-        return IndexSettings(**self.store.config.about["settings"])
+        try:
+            return IndexSettings(**self.store.config.about["settings"])
+        except (KeyError, TypeError) as error:
+            place = self.folder / CONFIG
+            raise DatasetError(f"{place}: does not say how the index was made: {error}") from error
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -166,23 +170,26 @@ def index(
     chosen.check()
     folder, embedder = Path(to), embedder_of(model, how)
     source = embedder.digest()
-    if not (folder / CONFIG).exists():
-        _begin(folder, dataset, embedder, chosen, how)
-    made = Index(folder)
-    about = made.store.config.about
-    if (about.get("source"), made.settings) != (source, chosen):
-        raise DatasetError(
-            f"{folder}: holds an index of another model or other settings; give another folder, "
-            "or add to it with `garim search add`"
-        )
-    return add(made, dataset, how.runtime)
+    with writing(folder):
+        if not (folder / CONFIG).exists():
+            _begin(folder, dataset, embedder, chosen, how)
+        made = Index(folder)
+        about = made.store.config.about
+        if (about.get("source"), made.settings) != (source, chosen):
+            raise DatasetError(
+                f"{folder}: holds an index of another model or other settings; give another "
+                "folder, or add to it with `garim search add`"
+            )
+        return _added(folder, dataset, how.runtime)
 
 
 def _begin(
     folder: Path, dataset: Dataset, embedder: Embedder, settings: IndexSettings, how: EmbedSettings
 ) -> None:
     """Save the model, whitened if that is wanted, and an empty store."""
-    if folder.exists() and any(one.name != MODEL for one in folder.iterdir()):
+    if folder.exists() and any(
+        one.name != MODEL and not one.name.startswith(".lock") for one in folder.iterdir()
+    ):
         raise DatasetError(f"{folder}: is not empty and holds no index; give another folder")
     source = embedder.digest()
     if settings.whiten:
@@ -233,21 +240,23 @@ def add(
         ModelError: another model made the index.
         DatasetError: another process is writing to the index.
     """
-    started = time.perf_counter()
     into = to if isinstance(to, Index) else Index(to)
-    how = EmbedSettings(runtime=runtime)
     if model is not None:
         into.check(embedder_of(model, EmbedSettings()))
+    with writing(into.folder):
+        return _added(into.folder, dataset, runtime)
+
+
+def _added(folder: Path, dataset: Dataset, runtime: str | None) -> Indexed:
+    """Add to an index that nobody else writes to."""
+    started, into = time.perf_counter(), Index(folder)
     items = items_of(dataset, into.settings.objects)
     failures: list[Failure] = list(dataset.failures)
-    with into.store.locked():
-        into = Index(into.folder)  # as it is now that nobody else writes
-        before, known = len(into), _keys(into)
-        found = embed(
-            track(items, "Indexing", len(items)), ready(into.embedder, how, len(items)), known
-        )
-        there = _append(into, found, known, failures)
-        into.store.finish()
+    before, known = len(into), _keys(into)
+    network = ready(into.embedder, EmbedSettings(runtime=runtime), len(items))
+    found = embed(track(items, "Indexing", len(items)), network, known)
+    there = _append(into, found, known, failures)
+    into.store.finish()
     return Indexed(
         index=into, added=len(into) - before, known=there,
         seconds=time.perf_counter() - started, failures=tuple(failures),

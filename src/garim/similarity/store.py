@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from operator import index as whole
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from garim import files
+from garim import files, locks
 from garim.errors import DatasetError
 from garim.models.embedder import Vectors
 from garim.similarity.graph import EXPANSIONS, Graph, GraphCard
@@ -31,6 +32,9 @@ CONFIG = "config.json"
 
 PART = 8192
 """Vectors of a full part. Only the last part of a store may have fewer."""
+
+MOST_COMPONENTS = 65_536
+"""More numbers than any network's vectors have."""
 
 TAIL = 10_000
 """Vectors that the graph may lack; they are compared one by one."""
@@ -86,21 +90,6 @@ class Store:
         """First number, and the one past the last, of each part."""
         return list(pairwise((0, *self.config.ends)))
 
-    def locked(self) -> FileLock:
-        """Give the lock that a writer holds.
-
-        Raises:
-            DatasetError: another process holds it.
-        """
-        lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise DatasetError(
-                f"{self.folder}: another process is writing to this index; try again later"
-            ) from error
-        return lock
-
     def append(self, vectors: Vectors, rows: pl.DataFrame) -> None:
         """Add vectors ``(n, components)`` with their rows, as one step."""
         old = self.config
@@ -121,10 +110,8 @@ class Store:
         self._commit(replace(old, ends=tuple(keep)))
 
     def _write(self, span: tuple[int, int], vectors: NDArray[Any], rows: pl.DataFrame) -> None:
-        with files.replacing(self._path("vectors", span)) as temporary, temporary.open("wb") as out:
-            np.save(out, vectors)
-        with files.replacing(self._path("rows", span)) as temporary:
-            rows.write_parquet(temporary)
+        files.write_streamed(self._path("vectors", span), lambda out: np.save(out, vectors))
+        files.write_streamed(self._path("rows", span), rows.write_parquet)
 
     def _commit(self, config: StoreConfig) -> None:
         """Let a new config count, and remove the files that only the old one names."""
@@ -152,7 +139,7 @@ class Store:
         expansion, recall = self._tuned(graph, drawn, queries)
         graph.add([(drawn, queries)], len(drawn))
         name = f"graph-{count:09}.usearch"
-        with files.replacing(self.folder / name) as temporary:
+        with files.replacing(self.folder / name, graph.size) as temporary:
             graph.save(temporary)
         self._commit(replace(self.config, graph=GraphCard(
             file=name, count=count, expansion=expansion, recall=round(recall, 4),
@@ -233,7 +220,7 @@ class Store:
     ) -> pl.DataFrame:
         """Give some rows in the order asked for, or all."""
         if numbers is None:
-            tables = [pl.read_parquet(self._path("rows", s), columns=columns) for s in self.spans]
+            tables = [self._rows(span, columns) for span in self.spans]
             return pl.DataFrame(pl.concat(tables)) if tables else pl.DataFrame()
         part = np.searchsorted(self.config.ends, numbers, side="right")
         read = {one: self._rows(self.spans[one]) for one in set(part.tolist())}
@@ -244,7 +231,8 @@ class Store:
     def having(self, column: str, value: str) -> pl.DataFrame:
         """Give the rows with a value in a column; no more than those are held."""
         paths = [self._path("rows", span) for span in self.spans]
-        return pl.DataFrame(pl.scan_parquet(paths).filter(pl.col(column) == value).collect())
+        with _errors_named(self.folder):
+            return pl.DataFrame(pl.scan_parquet(paths).filter(pl.col(column) == value).collect())
 
     @cached_property
     def _graph(self) -> Graph:
@@ -272,17 +260,41 @@ class Store:
         if span in self._opened:
             return self._opened[span]
         path = self._path("vectors", span)
-        try:
+        with _errors_named(path):
             found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path}: cannot be read; make the index again: {error}") from error
         if found.shape != (span[1] - span[0], self.config.components):
             raise DatasetError(f"{path}: holds {found.shape} numbers, not what the config says")
         self._opened[span] = found
         return found
 
-    def _rows(self, span: tuple[int, int]) -> pl.DataFrame:
-        return pl.read_parquet(self._path("rows", span))
+    def _rows(self, span: tuple[int, int], columns: list[str] | None = None) -> pl.DataFrame:
+        path = self._path("rows", span)
+        with _errors_named(path):
+            found = pl.read_parquet(path, columns=columns)
+        if len(found) != span[1] - span[0]:
+            raise DatasetError(f"{path}: holds {len(found)} rows, not what the config says")
+        return found
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    """Say which file of the store is broken; NumPy's and Polars' parsers raise nearly anything."""
+    try:
+        yield
+    except Exception as error:
+        raise DatasetError(f"{path}: cannot be read; make the index again: {error}") from error
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Let nobody else write to a store while the block runs; remove what a killed writer left.
+
+    Raises:
+        DatasetError: another process is writing to it, or it cannot be written.
+    """
+    with locks.alone(folder / ".lock", folder, "being written"):
+        files.remove_strays(folder)
+        yield
 
 
 _SUFFIXES = {"vectors": ".npy", "rows": ".parquet"}
@@ -307,8 +319,12 @@ def _read(path: Path) -> StoreConfig:
         if version > VERSION:
             raise DatasetError(f"{path}: was written by a newer Garim; update this one to read it")
         graph = GraphCard(**told["graph"]) if told["graph"] else None
-        return StoreConfig(**{**told, "graph": graph, "ends": tuple(told["ends"])})
-    except (OSError, ValueError) as error:
+        ends = tuple(map(whole, told["ends"]))
+        components = whole(told["components"])
+        if not (0 < components <= MOST_COMPONENTS and isinstance(told["about"], dict)):
+            raise ValueError(f"{components} components, about {told['about']!r:.80}")
+        return StoreConfig(**{**told, "graph": graph, "ends": ends, "components": components})
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise DatasetError(
             f"{path.parent}: is no index of `garim search index`: {error}"
         ) from error

@@ -31,7 +31,7 @@ class BackboneTrainSettings:
     seed: int = 0
     """Same seed, same data, same machine: same model."""
     devices: str = "auto"
-    """Lightning's `devices`: auto, a count, or a list."""
+    """Lightning's `devices`: auto (what torchrun or srun started, else all), a count, or a list."""
     precision: str = "32-true"
     """Lightning's `precision`: 32-true, bf16-mixed, 16-mixed."""
 

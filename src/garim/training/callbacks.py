@@ -10,6 +10,7 @@ import csv
 import io
 import math
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from garim import files
+from garim.errors import SettingsError
 from garim.streaming import steps
+from garim.training.batches import Order
 
 SECONDS = 15.0
 """Least time between two checkpoints, and the most work that an interruption costs."""
@@ -80,25 +84,50 @@ class Best(L.Callback):
         self.weights = state_dict["weights"]
 
 
-class Progress(L.Callback):
-    """Show progress, and tell the sampler which epoch it is."""
+class Sharing(L.Callback):
+    """Let each process of a training see its share of the batches.
 
-    def __init__(self, description: str, sampler: Any) -> None:
+    Args:
+        loaders: of `garim.training.batches.loader`, or None.
+    """
+
+    def __init__(self, *loaders: DataLoader[Any] | None) -> None:
+        self.shares: list[Any] = [one.batch_sampler for one in loaders if one is not None]
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Tell which process this is, before the first batch is drawn.
+
+        Raises:
+            SettingsError: there are fewer pictures in a batch than processes.
+        """
+        for one in self.shares:
+            if one.batch < trainer.world_size:
+                raise SettingsError([
+                    f"batch must be at least {trainer.world_size}, one picture for each device, "
+                    f"not {one.batch}"
+                ])  # fmt: skip
+            one.among(trainer.global_rank, trainer.world_size)
+
+
+class Progress(L.Callback):
+    """Show progress, and tell the order which epoch it is."""
+
+    def __init__(self, description: str, order: Order) -> None:
         self.description = description
-        self.sampler = sampler
+        self.order = order
+        self._open = ExitStack()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the progress bar."""
-        self._bar = steps(self.description, trainer.max_epochs)
-        self._step = self._bar.__enter__()
+        self._step = self._open.enter_context(steps(self.description, trainer.max_epochs))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show what was done before the interruption."""
         self._step(trainer.current_epoch)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Let the sampler draw this epoch's order."""
-        self.sampler.epoch = trainer.current_epoch
+        """Let the next order be this epoch's."""
+        self.order.epoch = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Move the bar on, and show how good the model is now."""
@@ -107,15 +136,21 @@ class Progress(L.Callback):
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Close the bar."""
-        self._bar.__exit__(None, None, None)
+        self._open.close()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar."""
+        self._open.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Give the next epoch: loaders with workers draw ahead before it starts."""
-        return {"epoch": self.sampler.epoch + 1}
+        return {"epoch": self.order.epoch + 1}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from an interrupted training."""
-        self.sampler.epoch = state_dict["epoch"]
+        self.order.epoch = state_dict["epoch"]
 
 
 class Replay(L.Callback):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import Sampler
 
 from garim import files, pictures
 from garim.dataset import Dataset, assign_splits, related
@@ -119,40 +118,6 @@ def _assigned(examples: Examples, shares: dict[str, float], seed: int) -> list[s
     return [part_of[group] for group in examples.groups.tolist()]
 
 
-class Order(Sampler[int]):
-    """The pictures of an epoch, as ``epoch * count + index``: who is asked knows the epoch.
-
-    The order depends on the seed and the epoch only, so that a run can be repeated and resumed.
-
-    Args:
-        count: pictures.
-        seed: None for no shuffling.
-        chances: of each picture to be drawn, shape ``(count,)``: as many are then drawn with
-            replacement. None takes each once.
-    """
-
-    def __init__(
-        self, count: int, seed: int | None, chances: NDArray[np.float64] | None = None
-    ) -> None:
-        self.count = count
-        self.seed = seed
-        self.chances = chances
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[int]:
-        numbers = np.arange(self.count)
-        if self.seed is not None:
-            rng = np.random.default_rng([self.seed, self.epoch])
-            if self.chances is None:
-                numbers = rng.permutation(self.count)
-            else:
-                numbers = rng.choice(self.count, self.count, p=self.chances)
-        return iter((self.epoch * self.count + numbers).tolist())
-
-
 class Batched(TorchDataset[tuple[Tensor, Tensor, Tensor]]):
     """Inputs with several copies per picture, one of which is seen per epoch, by whole batches.
 
@@ -175,7 +140,7 @@ class Batched(TorchDataset[tuple[Tensor, Tensor, Tensor]]):
         return inputs[0], targets[0], index[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Give a batch; ``numbers`` are those of ``Order``."""
+        """Give a batch; ``numbers`` are those of `garim.training.batches.Order`."""
         pairs = [divmod(number, len(self)) for number in numbers]
         inputs = torch.stack([self.inputs(i, epoch % self.copies) for epoch, i in pairs])
         index = torch.tensor([i for _, i in pairs])

@@ -15,11 +15,13 @@ class DetectTrainSettings(BackboneTrainSettings):
     """Settings of the training of a detector."""
 
     network: str = "fcos"
-    """`fcos`, or `faster-rcnn`, which takes longer."""
+    """`fcos`; `faster-rcnn`, which takes longer; or `rtdetr`, a transformer with a backbone of its
+    own (pip install 'garim[transformers]')."""
     backbone: str = "mobilenetv2_100"
     """Any timm network with feature maps at strides 8, 16 and 32 (faster-rcnn: 4 too)."""
     weights: str = "pretrained"
-    """Starting weights of the backbone: a file, `pretrained` (timm's own) or `none`."""
+    """Starting weights of the backbone: a file, `pretrained` (timm's own) or `none`. Of rtdetr: a
+    folder with its config.json and model.safetensors, or `none`."""
     frozen: int = 5
     """First parts of the backbone that keep their starting weights (MobileNetV2: of 9)."""
     size: int = 320
@@ -31,7 +33,7 @@ class DetectTrainSettings(BackboneTrainSettings):
     epochs: int = 30
     """Passes over the training pictures."""
     batch: int = 8
-    """Pictures per step."""
+    """Pictures per step, on all devices together."""
     learning_rate: float = 0.001
     """Largest step size of AdamW, one-cycle."""
     patience: int = 0

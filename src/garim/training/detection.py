@@ -7,14 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import timm
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from garim import files, pictures
@@ -26,16 +25,18 @@ from garim.errors import DatasetError, Failure, PictureError, PlanError
 from garim.formats.rows import Object
 from garim.models.detector import NETWORKS, Detector, DetectorCard, create_detector
 from garim.models.folder import triple
+from garim.models.rtdetr import RTDetr, options_in
 from garim.models.segmenter import at_working_size, filling
-from garim.models.weights import load_starting
+from garim.models.weights import check_licence, load_starting
 from garim.pictures import Pixels
 from garim.plan import Plan
 from garim.streaming import stream, track
-from garim.training.data import Examples, Order, hold_out
+from garim.training.batches import loader
+from garim.training.data import Examples, hold_out
 from garim.training.detect_settings import DetectTrainSettings
 from garim.training.instance_segmentation import Body, InstanceObjective
 from garim.training.loop import fit
-from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
+from garim.training.run_folder import keep, mark, name_of, run_folder, to_train_on
 from garim.training.settings import options_of
 from garim.training.trained import TrainedModel
 
@@ -94,20 +95,14 @@ def train_detector(
         classes = _classes(boxed)
         fitting, validation, failures = _pictures(boxed, chosen)
         torch.manual_seed(chosen.seed)
-        card = _card(chosen, dataset, classes)
-        network = create_detector(card)
-        encoder: nn.Module = network.backbone.encoder  # type: ignore[union-attr, assignment]
-        licence = load_starting(encoder, chosen.backbone, chosen.weights, chosen.weights_licence,
-                                chosen.accept_non_commercial)  # fmt: skip
-        card = replace(card, weights_licence=licence)
+        network, card = _started(_card(chosen, dataset, classes), chosen)
         if out is not None:  # not before: what fails until here leaves nothing behind
             mark(folder, name)
         metrics = _fit(network, card, chosen, fitting, validation, folder)
         card.metrics.update({name: round(value, 6) for name, value in metrics.items()})
         model = Detector(network, card)
         if out is not None:
-            model.save(folder)
-            tidy(folder)
+            keep(model, folder)
     return TrainedDetector(
         model=model, folder=None if out is None else folder, settings=chosen,
         seconds=time.perf_counter() - started, pictures=len(fitting), failures=tuple(failures),
@@ -205,14 +200,34 @@ def _opened(
     return good, failures
 
 
+def _started(card: DetectorCard, settings: DetectTrainSettings) -> tuple[nn.Module, DetectorCard]:
+    """Build the network with its starting weights, and note what they are."""
+    licence, accepted = settings.weights_licence, settings.accept_non_commercial
+    if NETWORKS[card.network].own_backbone and settings.weights != "none":
+        start = Path(settings.weights).expanduser()
+        check_licence(licence, accepted)
+        card = replace(card, options={**options_in(start), **card.options})
+        whole = cast(RTDetr, create_detector(card))
+        whole.start(start)
+        return whole, replace(card, weights_licence=licence)
+    network = create_detector(card)
+    if not NETWORKS[card.network].own_backbone:
+        encoder = cast(nn.Module, network.backbone.encoder)  # type: ignore[union-attr]
+        licence = load_starting(encoder, settings.backbone, settings.weights, licence, accepted)
+    return network, replace(card, weights_licence=licence)
+
+
 def _card(
     settings: DetectTrainSettings, dataset: Dataset, classes: tuple[str, ...]
 ) -> DetectorCard:
+    whole = NETWORKS[settings.network].own_backbone
     known = timm.get_pretrained_cfg(settings.backbone)
     mean, std = (known.mean, known.std) if known else ((0.5,) * 3, (0.5,) * 3)
+    if whole:  # RT-DETR takes values 0 to 1 as they are
+        mean, std = (0.0,) * 3, (1.0,) * 3
     return DetectorCard(
         network=settings.network,
-        backbone=settings.backbone,
+        backbone="" if whole else settings.backbone,
         options=options_of(settings.network_options),
         classes=classes,
         size=settings.size,
@@ -276,8 +291,10 @@ def _fit(
     known = [one for one in validation if {o.label for o in one.objects} <= set(card.classes)]
     held = BoxedSquares(known, card, POLICIES["none"], settings.seed) if known else None
     fitted = fit(
-        Body(network, settings.weights != "none"), _loader(train, settings, True),
-        None if held is None else _loader(held, settings, False), settings, folder,
+        Body(network, settings.weights != "none"),
+        loader(train, settings.batch, settings.seed, together=_listed),
+        None if held is None else loader(held, settings.batch, None, together=_listed), settings,
+        folder,
         InstanceObjective(), seed=settings.seed,
     )  # fmt: skip
     network.requires_grad_(True)
@@ -286,17 +303,12 @@ def _fit(
 
 def _freeze(network: nn.Module, settings: DetectTrainSettings) -> None:
     """Leave the first stages of starting weights as they are: edges are edges."""
-    if settings.weights == "none":
+    if settings.weights == "none" or NETWORKS[settings.network].own_backbone:
         return
     stages = [m for name, m in network.backbone.encoder.named_children()]  # type: ignore[union-attr]
     flat = [inner for one in stages for inner in (one if isinstance(one, nn.Sequential) else [one])]
     for module in flat[: settings.frozen]:
         module.requires_grad_(False)
-
-
-def _loader(squares: BoxedSquares, settings: DetectTrainSettings, shuffle: bool) -> DataLoader[Any]:
-    order = Order(len(squares), settings.seed if shuffle else None)
-    return DataLoader(squares, batch_size=settings.batch, sampler=order, collate_fn=_listed)
 
 
 def _listed(batch: list[tuple[Tensor, dict[str, Tensor]]]) -> Batch:

@@ -24,10 +24,10 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, SettingsError
 from garim.models.embedder import Embedder, EmbedderCard, Pooling, Projection, Vectors, Views
 from garim.training.data import Examples, FeatureCopies
-from garim.training.learners import OnFeatures, _loader, architecture, build
+from garim.training.learners import OnFeatures, architecture, batches, build
 from garim.training.loop import Fitted, fit
 from garim.training.losses import Classification
-from garim.training.run_folder import mark, name_of, run_folder, tidy
+from garim.training.run_folder import keep, mark, name_of, run_folder
 from garim.training.settings import Recipe, TrainSettings, resolve
 from garim.training.train import gather
 
@@ -116,8 +116,7 @@ def train_embedder(
         how = {"loss": "normalised softmax", "dataset": dataset.fingerprint(), **recipe.to_dict()}
         embedder = plain.projected(learned.projection(), how)
         if out is not None:
-            embedder.save(folder)
-            tidy(folder)
+            keep(embedder, folder)
     return TrainedEmbedder(
         embedder=embedder, folder=None if out is None else folder, classes=dataset.classes,
         metrics={n: round(v, 6) for n, v in fitted.metrics.items()},
@@ -134,13 +133,13 @@ def _learned(
     augmented = body.features(fitting, recipe.augment, recipe.copies)
     first = functional.normalize(torch.stack([copies[0] for copies in augmented])).numpy()
     model = _Cosines(whitening(first, components), int(fitting.targets.max()) + 1)
-    loader = _loader(FeatureCopies(augmented, fitting.targets), recipe, True)
+    train = batches(FeatureCopies(augmented, fitting.targets), recipe, True)
     known = np.isin(validation.targets, fitting.targets)
     held = None
     if known.any():
         plain = FeatureCopies(body.features(validation, "none", 1), validation.targets)
-        held = _loader(plain, recipe, False)
-    return model, fit(model, loader, held, recipe, folder, Classification(), seed=recipe.seed)
+        held = batches(plain, recipe, False)
+    return model, fit(model, train, held, recipe, folder, Classification(), seed=recipe.seed)
 
 
 class _Cosines(nn.Module):

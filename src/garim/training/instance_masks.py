@@ -169,7 +169,7 @@ class ObjectCrops(TorchDataset[tuple[Tensor, Target]]):
         return torch.from_numpy(crop).permute(2, 0, 1).float().div(255), target_of(found, labels)
 
     def __getitems__(self, numbers: Sequence[int]) -> tuple[list[Tensor], list[Target]]:
-        """Give a batch; ``numbers`` are those of `garim.training.data.Order`."""
+        """Give a batch; ``numbers`` are those of `garim.training.batches.Order`."""
         crops, targets = zip(*(self[number] for number in numbers), strict=True)
         return list(crops), list(targets)
 

@@ -13,7 +13,6 @@ import timm
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import DataLoader
 
 from garim.copies import copy_groups
 from garim.dataset import Dataset
@@ -22,11 +21,12 @@ from garim.models.folder import triple
 from garim.models.instance_segmenter import InstanceCard, InstanceSegmenter, create_instances
 from garim.models.weights import load_starting
 from garim.training.backbone_settings import BackboneTrainSettings
-from garim.training.data import Examples, Order, hold_out
+from garim.training.batches import loader
+from garim.training.data import Examples, hold_out
 from garim.training.instance_masks import ObjectCrops, Outlined, look_at_outlines
 from garim.training.loop import fit
 from garim.training.masks import Cropping
-from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
+from garim.training.run_folder import keep, mark, name_of, run_folder, to_train_on
 from garim.training.settings import options_of
 from garim.training.trained import TrainedModel
 
@@ -48,7 +48,7 @@ class InstanceTrainSettings(BackboneTrainSettings):
     epochs: int = 40
     """Passes over the training pictures."""
     batch: int = 4
-    """Crops per step."""
+    """Crops per step, on all devices together."""
     learning_rate: float = 0.0005
     """Largest step size of AdamW, one-cycle."""
     patience: int = 0
@@ -108,8 +108,7 @@ def train_instances(
         card.metrics.update({name: round(value, 6) for name, value in metrics.items()})
         model = InstanceSegmenter(network, card)
         if out is not None:
-            model.save(folder)
-            tidy(folder)
+            keep(model, folder)
     return TrainedInstances(
         model=model, folder=None if out is None else folder, settings=chosen,
         seconds=time.perf_counter() - started, pictures=len(fitting), failures=tuple(failures),
@@ -206,17 +205,9 @@ def _fit(
     held = ObjectCrops(known, card.classes, plain, settings.seed) if known else None
     train = ObjectCrops(fitting, card.classes, drawn, settings.seed)
     fitted = fit(
-        Body(network, settings.weights != "none"), _loader(train, settings, True),
-        None if held is None else _loader(held, settings, False), settings, folder,
+        Body(network, settings.weights != "none"), loader(train, settings.batch, settings.seed),
+        None if held is None else loader(held, settings.batch, None), settings,
+        folder,
         InstanceObjective(), seed=settings.seed,
     )  # fmt: skip
     return fitted.metrics
-
-
-def _loader(crops: ObjectCrops, settings: InstanceTrainSettings, shuffle: bool) -> DataLoader[Any]:
-    order = Order(len(crops), settings.seed if shuffle else None)
-    return DataLoader(crops, batch_size=settings.batch, sampler=order, collate_fn=_as_it_is)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

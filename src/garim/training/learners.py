@@ -25,11 +25,13 @@ from garim.errors import ModelError
 from garim.models.classifier import normalised
 from garim.models.networks import create, frozen_part, trained_part
 from garim.models.weights import load_starting
-from garim.streaming import chunks, default_workers, stream, track
+from garim.streaming import chunks, stream, track
 from garim.training.augmentation import AUGMENTATIONS
-from garim.training.data import Batched, Examples, FeatureCopies, Order, SquarePictures
+from garim.training.batches import loader
+from garim.training.data import Batched, Examples, FeatureCopies, SquarePictures
 from garim.training.loop import Fitted, fit
 from garim.training.losses import IMBALANCE, classification, even_chances
+from garim.training.processes import own_device
 from garim.training.settings import Recipe, TrainSettings
 
 Features = dict[str, Tensor]
@@ -186,13 +188,13 @@ class OnPictures:
         pictures = SquarePictures(examples, recipe.size, augment, copies, recipe.seed)
         held = None if validation is None or not len(validation) else self._plain(validation)
         objective = classification(recipe, examples.targets, _classes(self.network))
-        loader = _loader(pictures, recipe, True)
+        train = batches(pictures, recipe, True)
         model = _Body(self.network, recipe)
-        return fit(model, loader, held, recipe, self.folder, objective, seed=recipe.seed)
+        return fit(model, train, held, recipe, self.folder, objective, seed=recipe.seed)
 
     def _plain(self, examples: Examples) -> DataLoader[Any]:
         pictures = SquarePictures(examples, self.recipe.size, AUGMENTATIONS["none"], 1, 0)
-        return _loader(pictures, self.recipe, False)
+        return batches(pictures, self.recipe, False)
 
     def scores(self, examples: Examples) -> NDArray[np.float32]:
         """Give the class probabilities of pictures."""
@@ -231,14 +233,14 @@ class OnFeatures:
     def fit(self, examples: Examples, validation: Examples | None) -> Fitted:
         """Train on examples."""
         augmented = self.features(examples, self.recipe.augment, self.recipe.copies)
-        loader = _loader(FeatureCopies(augmented, examples.targets), self.recipe, True)
+        train = batches(FeatureCopies(augmented, examples.targets), self.recipe, True)
         held = None
         if validation is not None and len(validation):
             plain = FeatureCopies(self.features(validation, "none", 1), validation.targets)
-            held = _loader(plain, self.recipe, False)
+            held = batches(plain, self.recipe, False)
         recipe, head = self.recipe, trained_part(self.network)
         objective = classification(recipe, examples.targets, _classes(self.network))
-        return fit(head, loader, held, recipe, self.folder, objective, seed=recipe.seed)
+        return fit(head, train, held, recipe, self.folder, objective, seed=recipe.seed)
 
     def features(self, examples: Examples, augment: str, copies: int) -> list[Tensor]:
         """Give each picture's features ``(copies, …)``; those computed before are not again."""
@@ -257,7 +259,7 @@ class OnFeatures:
 
     def _computed(self, pictures: SquarePictures, todo: list[tuple[int, int]]) -> list[Tensor]:
         """Features of (picture, copy) pairs, in their order."""
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = own_device()
         network = self.network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         body: Callable[[Tensor], Tensor] = frozen_part(network)
         result: list[Tensor] = []
@@ -290,21 +292,13 @@ def _classes(network: nn.Module) -> int:
     return int(network.num_classes)  # type: ignore[arg-type]  # timm's contract
 
 
-def _loader(pictures: Batched, recipe: Recipe, shuffle: bool) -> DataLoader[Any]:
-    decodes = isinstance(pictures, SquarePictures) and not pictures.in_memory
-    evenly = shuffle and IMBALANCE[recipe.imbalance].draws_evenly
-    chances = even_chances(pictures.targets.numpy()) if evenly else None
-    return DataLoader(
+def batches(pictures: Batched, recipe: Recipe, learning: bool) -> DataLoader[Any]:
+    """Give the batches of a recipe: in a random order to learn from, or each picture once."""
+    evenly = learning and IMBALANCE[recipe.imbalance].draws_evenly
+    return loader(
         pictures,
-        batch_size=recipe.batch,
-        sampler=Order(len(pictures), recipe.seed if shuffle else None, chances),
-        # Batch norm cannot learn from a batch of one picture.
-        drop_last=shuffle and len(pictures) > 1 and len(pictures) % recipe.batch == 1,
-        num_workers=default_workers() if decodes else 0,
-        persistent_workers=decodes,
-        collate_fn=_as_it_is,
+        recipe.batch,
+        recipe.seed if learning else None,
+        chances=even_chances(pictures.targets.numpy()) if evenly else None,
+        decodes=isinstance(pictures, SquarePictures) and not pictures.in_memory,
     )
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

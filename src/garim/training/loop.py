@@ -17,13 +17,27 @@ from typing import Any, Protocol, cast
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from garim.errors import ModelError
-from garim.training.callbacks import Best, Curves, Progress, Replay, Resume, trained_state
+from garim.models.memory import Halving, ran_out, release, too_large
+from garim.training.batches import Shares
+from garim.training.callbacks import (
+    Best,
+    Curves,
+    Progress,
+    Replay,
+    Resume,
+    Sharing,
+    trained_state,
+)
 from garim.training.losses import Classification
+from garim.training.processes import placed, several
+
+_log = logging.getLogger(__name__)
 
 for _name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -60,7 +74,7 @@ class Schedule(Protocol):
 
     @property
     def devices(self) -> str:
-        """Lightning's ``devices``."""
+        """Lightning's ``devices``; `placed` says what comes of them."""
 
     @property
     def precision(self) -> str:
@@ -85,7 +99,7 @@ class Learning(L.LightningModule):
         objective: loss and figures of a batch; the second part of a batch is its targets. What it
             remembers is kept in the checkpoints if it is a module.
         schedule: learning rate and decay.
-        total_steps: optimizer steps of the whole training.
+        shares: of the training batches.
         constant: Adam at a constant rate, as older papers train.
     """
 
@@ -96,26 +110,52 @@ class Learning(L.LightningModule):
         model: nn.Module,
         objective: Objective,
         schedule: Schedule,
-        total_steps: int,
+        shares: Shares,
         constant: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.objective = objective
         self.schedule = schedule
-        self.total_steps = total_steps
+        self.shares = shares
         self.constant = constant
+        self.halving = Halving()
 
     def training_step(self, batch: Any, index: int) -> Tensor:
-        """Give the loss of one batch."""
+        """Give the loss of a part of a batch, weighted so that the parts add up to the batch's."""
         loss = self.objective.loss(self.model, batch)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
-        return loss
+        self._note("train_loss", loss, batch)
+        return loss * self.shares.weight(index, len(batch[1]))
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Note the figures of one batch."""
-        for name, value in self.objective.figures(self.model, batch).items():
-            self.log(f"val_{name}", value, batch_size=len(batch[1]))
+        for name, value in self.figures(batch).items():
+            self._note(f"val_{name}", value, batch)
+
+    def _note(self, name: str, value: Tensor, batch: Any) -> None:
+        """Add to the mean of an epoch's pictures, those of all processes."""
+        size: Any = float(len(batch[1]))  # Lightning rounds the mean of whole numbers down
+        self.log(name, value, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+
+    def figures(self, batch: Any) -> dict[str, Tensor]:
+        """Give the figures of a batch; of one that does not fit into memory, the mean over parts.
+
+        Raises:
+            ModelError: not even one picture fits into memory.
+        """
+
+        def judged(part: slice) -> tuple[int, dict[str, Tensor]]:
+            some = tuple(one[part] for one in batch)
+            return len(some[1]), self.objective.figures(self.model, some)
+
+        parts = self.halving(judged, len(batch[1]))
+        if len(parts) == 1:
+            return parts[0][1]
+        size = sum(seen for seen, _ in parts)
+        return {
+            name: torch.stack([found[name] * (seen / size) for seen, found in parts]).sum()
+            for name in parts[0][1]
+        }
 
     def configure_optimizers(self) -> Any:
         """Give AdamW and its one-cycle schedule (Smith 2018), or Adam (Kingma & Ba 2015)."""
@@ -125,7 +165,7 @@ class Learning(L.LightningModule):
             return torch.optim.Adam(trained, lr=rate)
         optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=self.schedule.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rate, total_steps=self.total_steps
+            optimizer, rate, total_steps=max(1, int(self.trainer.estimated_stepping_batches))
         )
         return {
             "optimizer": optimizer,
@@ -150,9 +190,12 @@ def fit(
 ) -> Fitted:
     """Train a model in place and keep its best weights.
 
+    On several devices every process trains on its share of each batch. A batch that does not fit
+    into memory is cut into parts, whose gradients add up to the batch's.
+
     Args:
         model: trained where its parameters require gradients.
-        train: batches of inputs and targets; its sampler's ``epoch`` is set.
+        train: batches of inputs and targets, of `garim.training.batches.loader`.
         validation: the same, for early stopping and choosing the best epoch; None to run all
             epochs and keep the last.
         schedule: epochs, learning rate, patience, devices.
@@ -164,22 +207,64 @@ def fit(
         constant: Adam at a constant learning rate, instead of AdamW with one cycle.
 
     Raises:
-        ModelError: the checkpoint to continue from is broken.
+        ModelError: the checkpoint to continue from is broken, or not even one picture fits into
+            memory.
+        SettingsError: the devices are not those that were started.
     """
-    steps = max(1, schedule.epochs * len(train))
-    module = Learning(model, objective or Classification(), schedule, steps, constant)
+    shares = cast(Shares, train.batch_sampler)
+    module = Learning(model, objective or Classification(), schedule, shares, constant)
     module.train()  # Lightning takes the modes as it finds them
-    best = Best(schedule.patience)
-    callbacks: list[L.Callback] = [best] if validation else []
+    start = {name: t.detach().cpu().clone() for name, t in trained_state(module).items()}
     last = folder / "checkpoints" / "last.ckpt"
-    callbacks += [Progress(description, train.sampler), Replay(seed)]
-    callbacks += [Curves(folder), Resume(last)]
-    trainer = _trainer(schedule, folder, callbacks)
-    with _interruptible(), isolate_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice on worker counts and the like
-        trainer.fit(module, train, validation, ckpt_path=_checked(last))
-    module.load_state_dict(best.weights, strict=False)
+    best = Best(schedule.patience)
+    while True:
+        callbacks: list[L.Callback] = [Sharing(train, validation)]
+        callbacks += [best] if validation else []
+        callbacks += [Progress(description, shares.order), Replay(seed)]
+        callbacks += [Curves(folder), Resume(last)]
+        trainer = _trainer(schedule, folder, callbacks, shares.parts)
+        if _fits(trainer, module, train, validation, last):
+            break
+        module.load_state_dict(start, strict=False)
+        best = Best(schedule.patience)
+    module.load_state_dict(trainer.strategy.broadcast(best.weights), strict=False)
+    for one in (train, validation):
+        if one is not None:
+            cast(Shares, one.batch_sampler).alone()
     return Fitted(epochs=trainer.current_epoch, metrics=_metrics(trainer, module, validation))
+
+
+def _fits(
+    trainer: L.Trainer,
+    module: Learning,
+    train: DataLoader[Any],
+    validation: DataLoader[Any] | None,
+    last: Path,
+) -> bool:
+    """Train; where memory runs out, cut the batches into more parts and give False."""
+    shares = module.shares
+    try:
+        with _interruptible(), isolate_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice on worker counts and the like
+            trainer.fit(module, train, validation, ckpt_path=_checked(last))
+        return True
+    except Exception as error:  # they have no common base
+        if not ran_out(error):
+            raise
+        if shares.processes > 1:  # the others wait for this one's gradients
+            raise ModelError(
+                f"a batch of {shares.batch} on {shares.processes} devices does not fit into "
+                f"memory; give a smaller batch: {error}"
+            ) from error
+        if not shares.can_be_cut:
+            raise too_large(error) from error
+    shares.cut()
+    release()  # here, where the error no longer holds tensors
+    _log.warning(
+        "a batch of %d does not fit into memory; it is trained on in %d parts, which comes to the "
+        "same", shares.batch, shares.parts,
+    )  # fmt: skip
+    return False
 
 
 def _checked(checkpoint: Path) -> Path | None:
@@ -212,11 +297,20 @@ def _interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _trainer(schedule: Schedule, folder: Path, callbacks: list[L.Callback]) -> L.Trainer:
+def _trainer(
+    schedule: Schedule, folder: Path, callbacks: list[L.Callback], parts: int
+) -> L.Trainer:
     logs = bool(find_spec("tensorboard"))
+    devices, nodes = placed(schedule.devices)
+    # Of some networks a picture without objects uses only a part.
+    strategy = DDPStrategy(find_unused_parameters=True) if several(devices, nodes) else "auto"
     return L.Trainer(
         max_epochs=schedule.epochs,
-        devices=schedule.devices if not schedule.devices.isdigit() else int(schedule.devices),
+        devices=devices,
+        num_nodes=nodes,
+        strategy=strategy,
+        use_distributed_sampler=False,  # `Shares` does it
+        accumulate_grad_batches=parts,
         precision=cast(Any, schedule.precision),
         logger=TensorBoardLogger(folder, name="", version="curves") if logs else False,
         callbacks=callbacks,
@@ -242,7 +336,7 @@ def _metrics(
             on_device = module.transfer_batch_to_device(batch, module.device, 0)
             size = len(batch[1])
             pictures += size
-            found = module.objective.figures(module.model, on_device)
+            found = module.figures(on_device)
             totals.update({f"validation_{n}": float(v) * size for n, v in found.items()})
     module.cpu()
     return {name: total / pictures for name, total in totals.items()}

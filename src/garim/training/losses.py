@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from garim.training.processes import everywhere
+
 Counts = NDArray[np.int64]
 """Training pictures of each class, shape ``(classes,)``."""
 
@@ -110,7 +112,7 @@ class EarlyLearning(nn.Module):
     """
 
     memory: Tensor
-    """t, shape ``(pictures, classes)``; part of the checkpoints."""
+    """t, shape ``(pictures, classes)``; part of the checkpoints, and the same in all processes."""
 
     def __init__(self, pictures: int, classes: int, strength: float) -> None:
         super().__init__()
@@ -123,7 +125,8 @@ class EarlyLearning(nn.Module):
         now = likely.detach()
         now = now / now.sum(dim=1, keepdim=True)
         held = MEMORY * self.memory[numbers] + (1 - MEMORY) * now
-        self.memory[numbers] = held
+        for places, values in everywhere(numbers, held):
+            self.memory[places] = values.to(self.memory)
         agreement = (held * likely).sum(dim=1)
         return cross_entropy(scores, targets, numbers) + self.strength * torch.log1p(-agreement)
 

@@ -249,7 +249,7 @@ class MaskedCrops(TorchDataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(crop), torch.from_numpy(classes.astype(np.int64))
 
     def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Give a batch; ``numbers`` are those of `garim.training.data.Order`."""
+        """Give a batch; ``numbers`` are those of `garim.training.batches.Order`."""
         crops, classes = zip(*(self[number] for number in numbers), strict=True)
         return torch.stack(crops), torch.stack(classes)
 

@@ -239,7 +239,7 @@ class PairBatches(TorchDataset[tuple[Tensor, Tensor]]):
         return low[0], high[0]
 
     def __getitems__(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Give a batch; ``numbers`` are those of `garim.training.data.Order`."""
+        """Give a batch; ``numbers`` are those of `garim.training.batches.Order`."""
         both = [self._pair(number) for number in numbers]
         low, high = (torch.from_numpy(np.stack(part)) for part in zip(*both, strict=True))
         return low, high

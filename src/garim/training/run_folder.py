@@ -8,24 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from garim import files
 from garim.dataset import Dataset
 from garim.errors import DatasetError, ModelError
+from garim.training.processes import everywhere, is_first
 
 UNFINISHED = "unfinished.json"
 """File that marks a folder whose training can be continued."""
 
+WHERE = ("devices",)
+"""Settings that say where a training runs, not what it makes; one may go on somewhere else."""
+
+
+class Saved(Protocol):
+    """A model that can be kept."""
+
+    def save(self, target: Path) -> None:
+        """Write its folder."""
+
 
 def name_of(recipe: dict[str, Any], dataset: Dataset) -> str:
     """Name a training by its settings and its data; equal trainings, equal names."""
-    return files.digest_of([recipe, dataset.fingerprint()])
+    what = {name: value for name, value in recipe.items() if name not in WHERE}
+    return files.digest_of([what, dataset.fingerprint()])
 
 
 @contextmanager
 def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
     """Give the folder to work in; an unfinished training of the same name is continued there.
+
+    Of several processes of one training, the first checks the folder and writes there.
 
     Raises:
         ModelError: ``out`` holds a model, another training, or something else.
@@ -35,6 +49,9 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
             yield Path(temporary)
         return
     folder = Path(out)
+    if not is_first():
+        yield folder
+        return
     if (folder / "config.json").exists():
         tidy(folder)
         raise ModelError(f"{folder}: already holds a model; give another folder with --out")
@@ -51,9 +68,34 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
     yield folder
 
 
+@contextmanager
+def own(folder: Path) -> Iterator[Path]:
+    """Give a folder that no other process writes to: a temporary one where this is not the first.
+
+    It may not be there yet.
+    """
+    if is_first():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="garim-") as temporary:
+        yield Path(temporary) / folder.name
+
+
 def mark(folder: Path, name: str) -> None:
     """Mark a folder as an unfinished training's."""
-    files.write_json(folder / UNFINISHED, {"recipe": name})
+    if is_first():
+        files.write_json(folder / UNFINISHED, {"recipe": name})
+
+
+def keep(model: Saved, folder: Path) -> None:
+    """Save a trained model in its training's folder, and remove what only the training needs.
+
+    Other processes go on when the first has done it.
+    """
+    if is_first():
+        model.save(folder)
+        tidy(folder)
+    everywhere()
 
 
 def tidy(folder: Path) -> None:

@@ -41,7 +41,7 @@ class SegmentTrainSettings(BackboneTrainSettings):
     epochs: int = 40
     """Passes over the training pictures."""
     batch: int = 8
-    """Crops per step."""
+    """Crops per step, on all devices together."""
     learning_rate: float = 0.001
     """Largest step size of AdamW, one-cycle."""
     patience: int = 15

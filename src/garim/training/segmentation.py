@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import timm
@@ -18,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import DataLoader
 
 from garim.copies import copy_groups
 from garim.dataset import Dataset
@@ -29,8 +27,8 @@ from garim.models.networks import OURS
 from garim.models.networks.segmentation import check_segmenter, create_segmenter
 from garim.models.segmenter import Segmenter, SegmenterCard
 from garim.models.weights import load_starting
-from garim.streaming import default_workers
-from garim.training.data import Examples, Order, hold_out
+from garim.training.batches import loader
+from garim.training.data import Examples, hold_out
 from garim.training.loop import fit
 from garim.training.masks import (
     VOID,
@@ -43,7 +41,7 @@ from garim.training.masks import (
     rule_of,
     usable,
 )
-from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
+from garim.training.run_folder import keep, mark, name_of, run_folder, to_train_on
 from garim.training.segment_settings import SegmentTrainSettings
 from garim.training.settings import options_of
 from garim.training.trained import TrainedModel
@@ -92,8 +90,7 @@ def train_segmenter(
         card.metrics.update({name: round(value, 6) for name, value in metrics.items()})
         segmenter = Segmenter(network, card)
         if out is not None:
-            segmenter.save(folder)
-            tidy(folder)
+            keep(segmenter, folder)
     return TrainedSegmenter(
         model=segmenter,
         folder=None if out is None else folder,
@@ -260,12 +257,14 @@ def _fit(
     weights = None
     if settings.class_weights == "balanced":
         weights = _balanced(fitting, rule)
-    train = _loader(MaskedCrops(fitting, rule, drawn, settings.seed), settings, True)
+    crops = MaskedCrops(fitting, rule, drawn, settings.seed)
     held = MaskedCrops(validation, rule, plain, settings.seed) if validation else None
     fitted = fit(
-        _Body(network, card, _weights(settings) != "none"), train,
-        None if held is None else _loader(held, settings, False), settings, folder,
-        Segmentation(weights), seed=settings.seed,
+        _Body(network, card, _weights(settings) != "none"),
+        loader(crops, settings.batch, settings.seed, decodes=not crops.in_memory),
+        None if held is None else
+        loader(held, settings.batch, None, decodes=not held.in_memory),
+        settings, folder, Segmentation(weights), seed=settings.seed,
     )  # fmt: skip
     return fitted.metrics
 
@@ -275,24 +274,6 @@ def _balanced(fitting: Sequence[Masked], rule: MaskRule) -> Tensor:
     share = torch.from_numpy(total / max(1, total.sum())).float()
     usual = 1 / len(rule.classes)
     return (usual / share.clamp(min=1e-6)).sqrt().clamp(max=MOST_WEIGHT)
-
-
-def _loader(crops: MaskedCrops, settings: SegmentTrainSettings, shuffle: bool) -> DataLoader[Any]:
-    workers = 0 if crops.in_memory else default_workers()
-    return DataLoader(
-        crops,
-        batch_size=settings.batch,
-        sampler=Order(len(crops), settings.seed if shuffle else None),
-        # Batch norm cannot learn from a batch of one picture.
-        drop_last=shuffle and len(crops) > 1 and len(crops) % settings.batch == 1,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        collate_fn=_as_it_is,
-    )
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _notes(fitting: Sequence[Masked], rule: MaskRule) -> list[str]:

@@ -11,7 +11,7 @@ import timm
 from garim.errors import SettingsError
 from garim.models.networks import OURS, check_name
 from garim.training.augmentation import AUGMENTATIONS
-from garim.training.choices import copies
+from garim.training.choices import TUNED_EPOCHS, copies, may_be_tuned, tuned_size
 from garim.training.losses import LossSettings
 from garim.training.presets import PRESETS
 
@@ -39,8 +39,8 @@ class TrainSettings(LossSettings):
     network_options: tuple[str, ...] = ()
     """More arguments of the network as name=value, such as pad_type=same."""
     tune: Literal["head", "last", "all"] | None = None
-    """What is trained: the head on a frozen backbone, the last stage too, or all. Default: head
-    with starting weights, all without."""
+    """What is trained: the head on a frozen backbone, the last stage too, or all. Default: all, or
+    head with starting weights where the processor would need more than some ten minutes."""
     head: Literal["linear", "flatten-mlp"] | None = None
     """One linear layer on pooled features, or flatten, a dense layer, dropout and a linear one."""
     hidden: int = 256
@@ -48,7 +48,8 @@ class TrainSettings(LossSettings):
     dropout: float | None = None
     """Share of features dropped before the last layer. Default: 0, flatten-mlp 0.3."""
     size: int | None = None
-    """Side of the square input in pixels. Default: the network's own."""
+    """Side of the square input in pixels. Default: the network's own, or 160 at most where starting
+    weights are fine-tuned on a processor."""
     mean: float | None = None
     """Subtracted from values 0 to 1. Default: the network's own, per channel."""
     std: float | None = None
@@ -61,9 +62,10 @@ class TrainSettings(LossSettings):
     """Augmented copies per picture whose features a frozen backbone computes once. Default: 4,
     fewer of many pictures on a processor."""
     epochs: int | None = None
-    """Passes over the training pictures. Default: 60 for a head, 40 otherwise."""
+    """Passes over the training pictures. Default: 60 for a head, 12 to fine-tune starting weights,
+    40 from scratch."""
     batch: int | None = None
-    """Pictures per step. Default: 64."""
+    """Pictures per step, on all devices together. Default: 64."""
     learning_rate: float | None = None
     """Largest step size of AdamW, one-cycle. Default: 0.003, or 0.0003 with starting weights."""
     weight_decay: float = 0.0001
@@ -79,7 +81,7 @@ class TrainSettings(LossSettings):
     seed: int = 0
     """Same seed, same data, same machine: same model."""
     devices: str = "auto"
-    """Lightning's `devices`: auto, a count, or a list."""
+    """Lightning's `devices`: auto (what torchrun or srun started, else all), a count, or a list."""
     precision: str = "32-true"
     """Lightning's `precision`: 32-true, bf16-mixed, 16-mixed."""
 
@@ -148,8 +150,9 @@ def resolve(settings: TrainSettings, pictures: int = 0) -> Recipe:
     backbone = given.backbone or "mobilenetv2_100"
     check_name(backbone)
     weights = given.weights or ("none" if backbone in OURS else "pretrained")
-    tune = given.tune or ("all" if weights == "none" else "head")
     head = given.head or "linear"
+    tune = given.tune or _tuned(given, backbone, weights, pictures)
+    tuned = tune != "head" and weights != "none"
     return Recipe(
         backbone=backbone,
         weights=weights,
@@ -159,15 +162,13 @@ def resolve(settings: TrainSettings, pictures: int = 0) -> Recipe:
         head=head,
         hidden=given.hidden,
         dropout=_or(given.dropout, 0.3 if head == "flatten-mlp" else 0.0),
-        **_input(given, backbone),
+        **_input(given, backbone, tuned),
         grey=bool(given.grey),
         augment=given.augment or "light",
         copies=_or(given.copies, copies(pictures)) if given.augment != "none" else 1,
-        epochs=_or(given.epochs, 60 if tune == "head" else 40),
-        batch=_or(given.batch, 64),
-        learning_rate=_or(
-            given.learning_rate, 0.003 if tune == "head" or weights == "none" else 3e-4
-        ),
+        epochs=_or(given.epochs, TUNED_EPOCHS if tuned else 60 if tune == "head" else 40),
+        batch=_or(given.batch, 16 if tuned else 64),
+        learning_rate=_or(given.learning_rate, 3e-4 if tuned else 0.003),
         weight_decay=given.weight_decay,
         patience=_or(given.patience, 15),
         validation=given.validation,
@@ -258,9 +259,23 @@ def _value(text: str) -> Any:
     return text
 
 
-def _input(given: TrainSettings, backbone: str) -> dict[str, Any]:
+def _tuned(
+    given: TrainSettings, backbone: str, weights: str, pictures: int
+) -> Literal["head", "all"]:
+    """Choose what is trained; only a linear head stands on features that are worth keeping."""
+    if weights == "none" or given.copies is not None:
+        return "all" if weights == "none" else "head"
+    if given.head == "flatten-mlp" or backbone in OURS:
+        return "head"
+    size = _input(given, backbone, tuned=True)["size"]
+    return "all" if may_be_tuned(backbone, size, pictures, 1 + given.folds) else "head"
+
+
+def _input(given: TrainSettings, backbone: str, tuned: bool) -> dict[str, Any]:
     known = timm.get_pretrained_cfg(backbone)
     size = known.input_size[-1] if known else 224
+    if tuned and not (known and known.fixed_input_size):
+        size = tuned_size(size)
     mean = known.mean if known else (0.5, 0.5, 0.5)
     std = known.std if known else (0.5, 0.5, 0.5)
     if given.grey:  # one value for all channels, or their sum would be no grey

@@ -26,7 +26,7 @@ from garim.training.data import Examples, check_classes, collect, fold_numbers, 
 from garim.training.learners import Learner, architecture, build, learner
 from garim.training.localizer import fit_localizer
 from garim.training.reasons import reasons
-from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
+from garim.training.run_folder import keep, mark, name_of, run_folder, to_train_on
 from garim.training.settings import Recipe, TrainSettings, resolve
 
 
@@ -102,8 +102,7 @@ def train(
         parts = [Classifier(n, fold_card) for n in folds]
         classifier = Classifier(network, card, parts, localizer)
         if out is not None:
-            classifier.save(folder)
-            tidy(folder)
+            keep(classifier, folder)
     return Trained(
         classifier=classifier,
         folder=None if out is None else folder,

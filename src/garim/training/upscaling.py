@@ -16,16 +16,15 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from garim.dataset import Dataset, SplitSettings, split
 from garim.errors import DatasetError, Failure, SettingsError
 from garim.models.upscaler import UPSCALERS, Upscaler, UpscalerCard, create_upscaler
-from garim.training.data import Order
+from garim.training.batches import loader
 from garim.training.degradation import Degradation
 from garim.training.loop import fit
 from garim.training.pairs import Cutting, PairBatches, Pairs, read_pairs, write_pairs
-from garim.training.run_folder import mark, name_of, run_folder, tidy, to_train_on
+from garim.training.run_folder import keep, mark, name_of, own, run_folder, to_train_on
 from garim.training.settings import PRECISIONS, options_of
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -62,7 +61,7 @@ class UpscaleTrainSettings:
     epochs: int = 40
     """Passes over the pairs."""
     batch: int | None = None
-    """Pairs per step. Default: 16, document 64."""
+    """Pairs per step, on all devices together. Default: 16, document 64."""
     learning_rate: float | None = None
     """Largest step size. Default: 0.002 (AdamW, one-cycle), document 0.001 (Adam, constant)."""
     loss: Literal["l1", "mse"] | None = None
@@ -74,7 +73,7 @@ class UpscaleTrainSettings:
     seed: int = 0
     """Same seed, same data, same machine: same model."""
     devices: str = "auto"
-    """Lightning's `devices`: auto, a count, or a list."""
+    """Lightning's `devices`: auto (what torchrun or srun started, else all), a count, or a list."""
     precision: str = "32-true"
     """Lightning's `precision`: 32-true, bf16-mixed, 16-mixed."""
 
@@ -179,21 +178,21 @@ def train_upscaler(
     started = time.perf_counter()
     recipe = resolve(settings or UpscaleTrainSettings())
     name = name_of(recipe.to_dict(), dataset)
-    with run_folder(out, name) as folder, isolate_rng():
+    with run_folder(out, name) as folder, own(folder / "pairs") as cut, isolate_rng():
         L.seed_everything(recipe.seed, verbose=False)
         network = create_upscaler(recipe.network, recipe.cutting.scale, recipe.options,
                                   learning=True)  # fmt: skip
         mark(folder, name)
-        train, validation, failures = _pairs(dataset, recipe, folder / "pairs")
-        loaders = _loader(train, recipe, shuffle=True), _loader(validation, recipe, shuffle=False)
+        train, validation, failures = _pairs(dataset, recipe, cut)
+        drawn = loader(PairBatches(train, recipe.seed), recipe.batch, recipe.seed)
+        held = loader(PairBatches(validation, None), recipe.batch, None)
         network.to(memory_format=torch.channels_last)
-        fitted = fit(network, *loaders, recipe, folder, Enlarging(recipe.loss),
+        fitted = fit(network, drawn, held, recipe, folder, Enlarging(recipe.loss),
                      seed=recipe.seed, constant=recipe.constant)  # fmt: skip
         upscaler = Upscaler(network.merge(), _card(recipe, dataset, fitted.metrics))  # type: ignore[operator]
         if out is not None:
-            upscaler.save(folder)
-            _tidy_pairs(folder / "pairs")
-            tidy(folder)
+            _tidy_pairs(cut)
+            keep(upscaler, folder)
     return TrainedUpscaler(
         upscaler=upscaler,
         folder=None if out is None else folder,
@@ -295,19 +294,6 @@ def _tidy_pairs(folder: Path) -> None:
     for part in folder.iterdir():
         for file in part.glob("*.bin"):
             file.unlink()
-
-
-def _loader(pairs: Pairs, recipe: UpscalerRecipe, shuffle: bool) -> DataLoader[Any]:
-    return DataLoader(
-        PairBatches(pairs, recipe.seed if shuffle else None),
-        batch_size=recipe.batch,
-        sampler=Order(len(pairs), recipe.seed if shuffle else None),
-        collate_fn=_as_it_is,
-    )
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _card(recipe: UpscalerRecipe, dataset: Dataset, metrics: dict[str, float]) -> UpscalerCard:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from filelock import FileLock, Timeout
 
+from garim import locks
 from garim.errors import PlanError, SettingsError
 from garim.plan.decisions import beside
 from garim.web.security import Door, is_loopback
@@ -87,20 +87,13 @@ def review(
 @contextmanager
 def _alone(session: Session) -> Iterator[None]:
     """Let one page at a time decide about a plan; any number may look."""
-    lock = FileLock(beside(session.path).with_suffix(".lock"), timeout=0)
     if session.read_only:
         yield
         return
-    try:
-        lock.acquire()
-    except Timeout as error:
-        advice = "use that page, or look with --read-only"
-        raise PlanError(f"{session.path}: is under review already; {advice}") from error
-    try:
+    lock = beside(session.path).with_suffix(".lock")
+    advice = "use that page, or look with --read-only"
+    with locks.alone(lock, session.path, "under review already", advice, PlanError):
         yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 def _bound(settings: ReviewSettings) -> socket.socket:

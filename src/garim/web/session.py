@@ -18,12 +18,10 @@ from garim.plan.decisions import Decisions, decided, merged, misfit
 from garim.plan.edits import State
 from garim.plan.in_place import check_new_name
 from garim.plan.reading import Proposals, proposals
+from garim.report.parts import is_scored, kept_copy
 
 STATES = {"proposed": "p", "accepted": "a", "rejected": "r"}
 """The letter that stands for each state in the page's list of states."""
-
-_PAIRED = ("the same file as ", "the same picture as ", "much like ")
-"""How the audit's reasons begin that name the kept one of two copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,7 @@ class Session:
         self.read_only = read_only
         found: Proposals = proposals(self.path)
         self.plan, self._keys = found.plan, found.keys
+        self.scored = is_scored(self.plan)
         self._numbers: dict[str, list[int]] = {}
         for number, key in enumerate(self._keys):
             self._numbers.setdefault(key, []).append(number)
@@ -89,17 +88,11 @@ class Session:
             DatasetError: the dataset has no such picture.
         """
         edit = self.plan.edits[number]
-        name = self.kept_copy(edit) if kept else edit.picture
+        name = kept_copy(edit) if kept else edit.picture
         found = self._listed.get(files.nfc(name or ""))
         if found is None:
             raise DatasetError(f"{name or edit.picture}: is not in the dataset")
         return found
-
-    @staticmethod
-    def kept_copy(edit: Edit) -> str | None:
-        """Give the picture of which this one is a copy, as the audit's reason names it."""
-        begun = next((words for words in _PAIRED if edit.reason.startswith(words)), None)
-        return edit.reason.removeprefix(begun) if begun and edit.edit == "drop" else None
 
     @property
     def revision(self) -> int:
@@ -213,7 +206,7 @@ def columns(session: Session) -> dict[str, Any]:
         number = {text: place for place, text in enumerate(table)}
         coded[name] = {"table": table, "values": [number[text] for text in values]}
     coded["before"] = [edit.score_before for edit in edits]
-    coded["after"] = [edit.score_after for edit in edits]
+    coded["after"] = [edit.score_after if session.scored else None for edit in edits]
     return coded
 
 
@@ -223,8 +216,10 @@ def details(session: Session, number: int) -> dict[str, Any]:
     original = session.plan.edits[number]
     plain = edit.to_dict()
     plain.pop("digest", None)
+    if not session.scored:
+        plain.pop("score_after", None)
     plain["number"] = number
-    plain["kept_copy"] = session.kept_copy(edit)
+    plain["kept_copy"] = kept_copy(edit)
     plain["can_draw"] = misfit(original, {"box": True}) is None and original.size is not None
     plain["can_label"] = misfit(original, {"to": True}) is None
     return plain

@@ -405,7 +405,9 @@ function fillFilters() {
     options($(`f-${name}`), name, [["", t("all")], ...listed]);
     $(`f-${name}`).parentElement.hidden = !listed.length;
   }
-  options($("f-sort"), "sort", [["plan", t("sortPlan")], ["low", t("sortLow")], ["high", t("sortHigh")], ["gain", t("sortGain")]]);
+  const scored = [...columns.before, ...columns.after].some((score) => score !== null);
+  $("f-low").parentElement.hidden = !scored;
+  options($("f-sort"), "sort", [["plan", t("sortPlan")], ...(scored ? [["low", t("sortLow")], ["high", t("sortHigh")], ["gain", t("sortGain")]] : [])]);
   options($("f-group"), "group", [["", t("groupNone")], ["label", t("class")], ["check", t("check")]]);
   for (const name of ["low", "high"]) $(`f-${name}`).oninput = (event) => { filter[name] = event.target.value; refilter(); };
   $("filter-form").onsubmit = (event) => event.preventDefault();

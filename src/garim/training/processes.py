@@ -1,0 +1,87 @@
+"""The processes of one training: torchrun or SLURM started them, or Lightning itself does."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from torch import Tensor, distributed
+
+from garim.errors import SettingsError
+
+
+def is_first() -> bool:
+    """Tell whether this process writes: the only one, or the first of several."""
+    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
+
+
+def launched() -> tuple[int, int]:
+    """Give how many processes torchrun or srun started on each machine, and on how many machines.
+
+    Both are 1 for a process that was started by itself.
+    """
+    if TorchElasticEnvironment.detect():
+        beside = int(os.environ["LOCAL_WORLD_SIZE"])
+        return beside, int(os.environ["WORLD_SIZE"]) // beside
+    if "SLURM_STEP_NUM_TASKS" in os.environ and SLURMEnvironment.detect():  # srun's own variable
+        nodes = int(os.environ["SLURM_STEP_NUM_NODES"])
+        return int(os.environ["SLURM_STEP_NUM_TASKS"]) // nodes, nodes
+    return 1, 1
+
+
+def beside() -> int:
+    """Give how many processes share this machine, this one included."""
+    return launched()[0]
+
+
+def placed(devices: str) -> tuple[int | str, int]:
+    """Give Lightning's ``devices`` and ``num_nodes``: those of the launcher, where there is one.
+
+    Args:
+        devices: `auto`, a count, or a list.
+
+    Raises:
+        SettingsError: a launcher started another number of processes than ``devices`` says.
+    """
+    on_each, nodes = launched()
+    wanted = int(devices) if devices.isdigit() else devices
+    if on_each * nodes == 1:
+        return wanted, 1
+    if wanted not in {"auto", on_each}:
+        raise SettingsError([
+            f"devices is {devices}, but {on_each} processes were started on each machine; leave "
+            "devices away, or start as many"
+        ])  # fmt: skip
+    return on_each, nodes
+
+
+def several(devices: int | str, nodes: int) -> bool:
+    """Tell whether a training on these devices has more than one process."""
+    if devices in {"auto", "-1"}:
+        return nodes > 1 or torch.cuda.device_count() > 1
+    listed = [one for one in str(devices).split(",") if one.strip()]
+    return nodes > 1 or (devices > 1 if isinstance(devices, int) else len(listed) > 1)
+
+
+def own_device() -> str:
+    """Name the device that this process computes on besides the training itself."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    number = os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or "0"
+    return f"cuda:{number}"
+
+
+def everywhere(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Give what each process passes here, in their order; each must call this at once.
+
+    What comes from other processes lies in the memory of the processor.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return [tensors]
+    found: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(found, tuple(one.cpu() for one in tensors))
+    return found
