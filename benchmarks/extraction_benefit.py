@@ -62,7 +62,8 @@ def _datasets(
 ) -> Iterator[tuple[str, Path, TrainSettings]]:
     if (options.data / "clothing5").is_dir():
         frozen = TrainSettings(
-            backbone="mobilenetv2_100", **starting(options.weights), patience=0, augment="none",
+            backbone="mobilenetv2_100", **starting(options.weights), tune="head",
+            patience=0, augment="none",
         )  # fmt: skip
         yield "clothing5", options.data / "clothing5", frozen
     else:

@@ -33,7 +33,7 @@ def main() -> None:
     with showing_progress(), tempfile.TemporaryDirectory() as scratch:
         settings = garim.TrainSettings(
             **starting(options.weights),
-            size=options.size, localizer=False, patience=0, augment="none",
+            tune="head", size=options.size, localizer=False, patience=0, augment="none",
         )  # fmt: skip
         classifier = garim.train(whole, settings).classifier
         test, small = whole.where(split=["test"]), Path(scratch, "small")
