@@ -38,7 +38,7 @@ from garim.collection import Collected, CollectSettings, collect
 from garim.comparison import TrainingComparison, compare_training
 from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
 from garim.doctor import doctor
-from garim.enhancement import Upscaled, UpscaleSettings, upscale
+from garim.enhancement import Upscaled, UpscaleSettings, enlarger, upscale
 from garim.errors import (
     DatasetError,
     ExecutionError,
@@ -156,6 +156,7 @@ __all__ = [
     "cutout",
     "dataset_of",
     "doctor",
+    "enlarger",
     "evaluate",
     "export",
     "extract",

@@ -12,7 +12,7 @@ import os
 import stat
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -189,6 +189,10 @@ def to_array(image: Image.Image) -> Pixels:
     return np.asarray(image, dtype=np.uint8)
 
 
+Change = Callable[[Image.Image], Image.Image]
+"""Makes another picture of one, in any mode."""
+
+
 def save(image: Image.Image, path: Path, quality: int = 95) -> None:
     """Save a picture as one step, in the format that the suffix names.
 
@@ -202,12 +206,14 @@ def save(image: Image.Image, path: Path, quality: int = 95) -> None:
     _write(image, path, Image.EXTENSION[suffix], quality)
 
 
-def crop_file(source: Path, box: Box, target: Path, quality: int = 95) -> None:
+def crop_file(
+    source: Path, box: Box, target: Path, quality: int = 95, change: Change | None = None
+) -> None:
     """Cut a box out of a picture at full resolution and save it in the picture's own format.
 
     Colour mode, bit depth, transparency and colour profile stay, except that 16-bit *colour*
     becomes 8-bit (16-bit grey stays). EXIF orientation is applied; other EXIF fields go.
-    ``box`` is in upright pixels and is snapped to whole ones.
+    ``box`` is in upright pixels and is snapped to whole ones; ``change`` is made to what was cut.
 
     Raises:
         PictureError: the picture cannot be opened, the box is outside it, or the disk refuses.
@@ -221,6 +227,10 @@ def crop_file(source: Path, box: Box, target: Path, quality: int = 95) -> None:
             raise PictureError(source, f"the box {box.xywh()} has no pixel of the {size} picture")
         left, top, right, bottom = (int(v) for v in part.xyxy())
         cut = upright.crop((left, top, right, bottom))
+    if change is not None:
+        kept = {k: v for k, v in cut.info.items() if k in ("icc_profile", "compression")}
+        cut = change(cut)
+        cut.info.update(kept)
     _write(cut, target, kind, quality)
 
 

@@ -1,10 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 import garim
 from conftest import Command, World
 from drawn_pictures import shapes
+from garim.boxes import Box
+from garim.plan import Edit, Plan
 
 TINY = ("--patch", "16", "--epochs", "1", "--batch", "8", "--network-options", "width=4",
         "--network-options", "depth=1")  # fmt: skip
@@ -41,6 +44,27 @@ def test_upscale_and_classify(world: World, command: Command, tmp_path: Path) ->
     assert said["before"]["label"] in {"blue", "green", "빨강"}
     again = command(*given)
     assert "before" in again.out and "there already" in again.out
+
+
+def test_small_crops_become_larger_as_they_are_cut(
+    world: World, command: Command, tmp_path: Path
+) -> None:
+    data, out = garim.read(world.data), tmp_path / "plan.jsonl"
+    box = Box(2, 3, 14, 13)
+    edits = [Edit(picture=row.file_name, edit="crop", label=row.label, split=row.split, box=box)
+             for row in data.rows[:2]]  # fmt: skip
+    Plan(dataset=world.data, edits=tuple(edits)).save(out)
+    ended = command("apply", out, "--to", tmp_path / "to", "--enlarge-below", "16", "--json")
+    assert (ended.status, ended.json["edits"]) == (0, {"crop": 2})
+    made = [row for row in garim.read(tmp_path / "to") if row.source_box]
+    for row in made:
+        with Image.open(tmp_path / "to" / row.file_name) as large:
+            assert large.size == (24, 20)
+        with Image.open(world.data / (row.source or "")) as whole:
+            cut = whole.convert("RGB").crop((2, 3, 14, 13))
+        expected = garim.enlarger()(cut)
+        with Image.open(tmp_path / "to" / row.file_name) as large:
+            assert np.array_equal(np.asarray(large.convert("RGB")), np.asarray(expected))
 
 
 def test_wrong_use(world: World, command: Command, tmp_path: Path) -> None:

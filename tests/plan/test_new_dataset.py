@@ -16,7 +16,7 @@ from small_datasets import NFD, draw, edit, forks, hard_plan, killed_at, snapsho
 import garim
 from garim import files
 from garim.boxes import Box
-from garim.errors import DatasetError, PlanError
+from garim.errors import DatasetError, PlanError, SettingsError
 from garim.formats.rows import Object, Row
 from garim.plan import Applied, ApplySettings, Edit, Plan, apply
 
@@ -339,3 +339,43 @@ def test_boxes_of_one_picture_under_several_labels_stand_together(tmp_path: Path
     (row,) = garim.read(tmp_path / "boxed").rows
     assert done.pictures == 1
     assert {o.label: o.box for o in row.objects} == {e.label: e.box for e in edits}
+
+
+class _Twice:
+    """Repeats pixels."""
+
+    scale = 2
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
+
+
+def test_small_crops_are_enlarged_with_their_boxes(root: Path, tmp_path: Path) -> None:
+    plan = Plan(
+        dataset=root,
+        edits=tuple(
+            edit(root, f"train/dog/{n}.png", "crop", label="dog", box=Box(3, 4, 3 + w, 4 + h))
+            for n, w, h in ((4, 20, 15), (5, 12, 10))
+        ),
+    )
+    settings = ApplySettings(enlarge_below=12)
+    apply(plan, to=tmp_path / "to", settings=settings, enlarger=_Twice())
+    found = {source: rows[0] for source, rows in _by_source(tmp_path / "to").items()}
+    large, small = found["train/dog/4.png"], found["train/dog/5.png"]
+    assert (large.edits, small.edits) == (("crop",), ("crop", "enlarge 2"))
+    assert small.objects == (Object("dog", Box(0, 0, 24, 20)),)
+    assert small.source_box == Box(3, 4, 15, 14)
+    original = _pixels(root / "train/dog/5.png")[4:14, 3:15]
+    made = _pixels(tmp_path / "to" / small.file_name)
+    assert np.array_equal(made, original.repeat(2, axis=0).repeat(2, axis=1))
+    assert _pixels(tmp_path / "to" / large.file_name).shape[:2] == (15, 20)
+
+
+def test_what_enlarges_must_be_there_and_in_place_it_is_refused(root: Path, tmp_path: Path) -> None:
+    settings = ApplySettings(enlarge_below=12)
+    with pytest.raises(SettingsError, match=r"garim\.enlarger\(\)"):
+        apply(hard_plan(root), to=tmp_path / "to", settings=settings)
+    with pytest.raises(SettingsError, match="use --to"):
+        apply(hard_plan(root), in_place=True, settings=settings, enlarger=_Twice())
+    with pytest.raises(SettingsError, match="at least 0"):
+        apply(hard_plan(root), to=tmp_path / "to", settings=ApplySettings(enlarge_below=-1))

@@ -14,7 +14,8 @@ from garim.errors import ModelError
 from garim.training import callbacks
 from garim.training.batches import loader
 from garim.training.data import FeatureCopies
-from garim.training.loop import Fitted, fit
+from garim.training.loop import fit
+from garim.training.objective import Fitted
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import nn
 
 import garim
 from garim.errors import DatasetError, ModelError, SettingsError
-from garim.training import loop
 from garim.training.masks import VOID, look_at_masks, rule_of
+from garim.training.objective import Fitted
 from garim.training.pixel_classifiers import KINDS, PixelClassifier, pixel_features
 from garim.training.run_folder import UNFINISHED
 from garim.training.segmentation import Segmentation, _balanced, train_segmenter
@@ -111,8 +111,8 @@ def test_starting_weights_keep_their_batch_norm(tmp_path: Path, monkeypatch) -> 
     assert not started.training and scratch.training
 
 
-def _fitted() -> loop.Fitted:
-    return loop.Fitted(epochs=0, metrics={})
+def _fitted() -> Fitted:
+    return Fitted(epochs=0, metrics={})
 
 
 def test_everything_that_cannot_work_is_said_at_once() -> None:

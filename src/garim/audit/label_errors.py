@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 
 from garim.audit.evidence import Evidence
 from garim.audit.findings import Finding
@@ -145,6 +142,8 @@ class Judged:
 
 def fewer(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keep the principal components, at most 256 of them: they do not know the labels."""
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
+
     count = min(_COMPONENTS, *features.shape)
     made = PCA(count, svd_solver="randomized", random_state=0).fit_transform(features)
     return np.asarray(made, dtype=np.float32)
@@ -196,6 +195,9 @@ def probabilities(
         seed: decides the folds.
         strength: inverse of the regularization.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow to import
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
     given = np.zeros((len(labels), labels.max() + 1))
     dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for others, mine in dealt.split(features, labels, groups):

@@ -13,8 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from cleanlab.count import estimate_joint
-from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, softmax
@@ -45,6 +43,8 @@ class Noise:
 
 def quality(labels: Labels, posterior: Floats) -> Floats:
     """Score labels from 0 to 1 (right): cleanlab's self-confidence."""
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415 - slow to import
+
     return np.asarray(get_label_quality_scores(labels, posterior, adjust_pred_probs=False))
 
 
@@ -55,6 +55,8 @@ def estimate(probabilities: Floats, labels: Labels) -> Noise:
         probabilities: out-of-fold class probabilities, shape ``(n, classes)``.
         labels: class numbers as given, every class at least once.
     """
+    from cleanlab.count import estimate_joint  # noqa: PLC0415 - slow to import
+
     logits = np.log(np.clip(probabilities, 1e-8, 1))
     joint = estimate_joint(labels, probabilities).T + 1e-3
     matrix, sharpness = joint / joint.sum(axis=1, keepdims=True), 4.0

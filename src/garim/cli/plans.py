@@ -105,9 +105,11 @@ def apply(
     data
         Where the dataset is now, if it was moved.
     """
+    enlarger = garim.enlarger() if settings.enlarge_below else None
     applied = garim.apply(
-        garim.load_plan(plan), to=to, in_place=in_place, data=data, settings=settings
-    )
+        garim.load_plan(plan), to=to, in_place=in_place, data=data, settings=settings,
+        enlarger=enlarger,
+    )  # fmt: skip
     edits = ", ".join(f"{n} × {name}" for name, n in applied.edits.items()) or "no edits"
     return finish(
         output, applied.to_dict(), f"{edits}; {applied.pictures} pictures in {applied.to}"

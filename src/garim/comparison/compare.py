@@ -14,9 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import lightning as L
-from lightning.pytorch.utilities.seed import isolate_rng
-
 from garim import files
 from garim.comparison.results import Arm, Outcome, TrainingComparison, Value, combination
 from garim.comparison.varied import planned
@@ -26,6 +23,7 @@ from garim.evaluation.classification import classification_report
 from garim.streaming import Step, steps
 from garim.training.data import Examples, collect
 from garim.training.learners import Features, build, learner
+from garim.training.loop import seeded
 from garim.training.run_folder import mark, name_of, run_folder, tidy
 from garim.training.settings import Recipe, TrainSettings, resolve
 from garim.training.train import Gathered, gather
@@ -104,7 +102,7 @@ class _Trials:
         out = None if self.to is None else self.to / _folder(values) / f"seed-{settings.seed}"
         outcome = None if out is None else _finished(out, name)
         if outcome is None:
-            with run_folder(out, name) as folder, isolate_rng():
+            with run_folder(out, name) as folder, seeded(recipe.seed):
                 mark(folder, name)
                 outcome = self._trained(recipe, settings, folder)
                 files.write_json(folder / OUTCOME, {"training": name, **asdict(outcome)})
@@ -114,7 +112,6 @@ class _Trials:
 
     def _trained(self, recipe: Recipe, settings: TrainSettings, folder: Path) -> Outcome:
         started = time.perf_counter()
-        L.seed_everything(recipe.seed, verbose=False)
         network, _ = build(recipe, self.dataset.classes, settings)
         made = learner(network, recipe, folder, self.known)
         fitted = made.fit(*self.gathered.held_out(recipe))

@@ -2,6 +2,14 @@
 
 from garim.enhancement.recognise import Recognised, recognise
 from garim.enhancement.settings import UpscaleSettings
-from garim.enhancement.upscale import Upscaled, UpscaledFile, upscale
+from garim.enhancement.upscale import Upscaled, UpscaledFile, enlarger, upscale
 
-__all__ = ["Recognised", "UpscaleSettings", "Upscaled", "UpscaledFile", "recognise", "upscale"]
+__all__ = [
+    "Recognised",
+    "UpscaleSettings",
+    "Upscaled",
+    "UpscaledFile",
+    "enlarger",
+    "recognise",
+    "upscale",
+]

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from garim import files, frames, pictures
 from garim.enhancement.colours import enlarge_image
 from garim.enhancement.listing import Finished, Job, listed
@@ -99,6 +101,33 @@ def upscale(
         out=target, scale=settings.scale, method=settings.method, rows=tuple(rows),
         failures=tuple(failures), seconds=time.perf_counter() - started,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEnlarger:
+    """Makes larger pictures, in any mode."""
+
+    method: Method
+    scale: int
+    """How many times as long the sides become."""
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """Enlarge a picture."""
+        return enlarge_image(image, self.method.colours, self.method.transparency)
+
+
+def enlarger(settings: UpscaleSettings | None = None) -> ImageEnlarger:
+    """Give what makes larger pictures, such as of the small crops of ``garim.apply``.
+
+    Args:
+        settings: method and scale; by default Garim's own weights, to twice the sides.
+
+    Raises:
+        SettingsError: the model's scale and the one asked for do not fit.
+        ModelError: the model cannot be opened.
+    """
+    how = settings or UpscaleSettings()
+    return ImageEnlarger(chosen(how), how.scale)
 
 
 def _done(

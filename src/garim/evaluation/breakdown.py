@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
 SIZES = 4
 """Most groups by size; each holds about as many pictures as the others."""
@@ -73,6 +72,8 @@ def _parts(
     predicted: NDArray[np.int64],
     groups: dict[str, NDArray[np.bool_]],
 ) -> tuple[Part, ...]:
+    from sklearn.metrics import f1_score  # noqa: PLC0415 - slow to import
+
     if len(groups) < 2:
         return ()
     return tuple(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from garim.errors import DatasetError, Failure
 from garim.evaluation.breakdown import Part, by_size, by_split
@@ -134,6 +133,11 @@ def classification_report(
     Raises:
         DatasetError: no pictures to judge.
     """
+    from sklearn.metrics import (  # noqa: PLC0415 - slow to import
+        confusion_matrix,
+        precision_recall_fscore_support,
+    )
+
     if not len(targets):
         raise DatasetError("there is no picture to judge: none has a label that the model knows")
     predicted = scores.argmax(axis=1)
@@ -162,6 +166,8 @@ def classification_report(
 def _average(
     targets: NDArray[np.int64], predicted: NDArray[np.int64], average: str
 ) -> dict[str, float]:
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415
+
     precision, recall, f1, _ = precision_recall_fscore_support(
         targets, predicted, average=average, zero_division=0
     )

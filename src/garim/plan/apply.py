@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from garim.formats.rows import SPLITS, Row
 from garim.plan import in_place
 from garim.plan.disk import errors_named
 from garim.plan.edits import Edit, Plan, check
+from garim.plan.enlarging import Enlarger, SmallCrops, small_crops
 from garim.plan.in_place import Key
 from garim.plan.journal import CHANGED, journals, locked
 from garim.plan.new_dataset import Edited, write_edited
@@ -36,6 +37,9 @@ class ApplySettings:
     """Keep the pictures whole and write the proposed boxes as annotations, instead of cropping."""
     only_accepted: bool = False
     """Apply only edits that were accepted in review; by default all that were not rejected."""
+    enlarge_below: int = 0
+    """Enlarge crops whose shorter side has fewer pixels than this to twice their sides, with the
+    weights that come with Garim; 0 leaves all as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ def apply(
     in_place: bool = False,
     data: Path | str | None = None,
     settings: ApplySettings | None = None,
+    enlarger: Enlarger | None = None,
 ) -> Applied:
     """Carry out a plan.
 
@@ -74,27 +79,31 @@ def apply(
         to: folder of the new dataset; it must be new or empty.
         in_place: change the dataset itself and keep what is replaced, for ``undo``.
         data: where the dataset is now, if it has moved since the plan was made.
-        settings: crops or boxes, all or accepted edits only.
+        settings: crops or boxes, all or accepted edits only, small crops enlarged or not.
+        enlarger: enlarges small crops: ``garim.enlarger()``.
 
     Raises:
-        SettingsError: neither or both of ``to`` and ``in_place``, or boxes in place.
+        SettingsError: neither or both of ``to`` and ``in_place``, boxes or enlarged crops in
+            place, or nothing that enlarges.
         DatasetError: the dataset is gone, in use, the target is not empty, or the disk refuses.
         PlanError: an edit that does not say what to do, or cannot be made in place.
     """
     chosen = settings or ApplySettings()
     if (to is None) == (not in_place):
         raise SettingsError(["give either a folder for the new dataset (--to) or --in-place"])
-    if in_place and chosen.as_boxes:
-        raise SettingsError(["boxes are written into a new dataset only: use --to"])
+    if in_place and (chosen.as_boxes or chosen.enlarge_below):
+        what = "boxes" if chosen.as_boxes else "enlarged crops"
+        raise SettingsError([f"{what} are written into a new dataset only: use --to"])
+    small = small_crops(chosen.enlarge_below, enlarger)
     edits = _wanted(plan, chosen)
     if to is None:
         return _apply_in_place(plan, Path(data or plan.dataset).expanduser(), edits)
     target = Path(to).expanduser()
     if remote.address_of(target) is None:
-        return _apply_to(target.resolve(), plan, dataset_of(plan, data), edits, chosen)
+        return _apply_to(target.resolve(), plan, dataset_of(plan, data), edits, chosen, small)
     datasets.check_target(target)
     with remote.sending(target) as local:
-        applied = _apply_to(local, plan, dataset_of(plan, data), edits, chosen)
+        applied = _apply_to(local, plan, dataset_of(plan, data), edits, chosen, small)
     return replace(applied, to=target)
 
 
@@ -245,6 +254,7 @@ def _apply_to(
     source: Dataset,
     wanted: dict[Key, list[Edit]],
     settings: ApplySettings,
+    small: SmallCrops | None,
 ) -> Applied:
     edited: list[Edited] = []
     edits, strangers = _matched(wanted, [(row.file_name, row.label) for row in source.rows])
@@ -258,8 +268,10 @@ def _apply_to(
             refused_ones.add(row.file_name)
             chosen = []
         edited += _edited(row, chosen, settings.as_boxes)
-    name = files.digest_of([plan.digest(), settings.as_boxes, settings.only_accepted])
-    written, broken = write_edited(edited, source, target, name, as_boxes=settings.as_boxes)
+    name = files.digest_of([plan.digest(), *asdict(settings).values()])
+    written, broken = write_edited(
+        edited, source, target, name, as_boxes=settings.as_boxes, small=small
+    )
     failed = refused_ones | {failure.picture for failure in broken}
     made = Counter[str](
         edit.edit for (name, _), some in edits.items() if name not in failed for edit in some

@@ -21,6 +21,7 @@ from garim.formats import huggingface, placing
 from garim.formats.rows import Contents, Object, Row
 from garim.plan.disk import errors_named
 from garim.plan.edits import Edit
+from garim.plan.enlarging import SmallCrops
 from garim.plan.journal import CHANGED
 
 _MARKER = "unfinished"
@@ -32,7 +33,13 @@ Edited = tuple[Row, tuple[Edit, ...]]
 
 
 def write_edited(
-    edited: Sequence[Edited], source: Dataset, target: Path, name: str, *, as_boxes: bool
+    edited: Sequence[Edited],
+    source: Dataset,
+    target: Path,
+    name: str,
+    *,
+    as_boxes: bool,
+    small: SmallCrops | None = None,
 ) -> tuple[int, list[Failure]]:
     """Write rows, cut where an edit says so, as a Hugging Face ImageFolder.
 
@@ -43,6 +50,7 @@ def write_edited(
         name: digest of the plan and settings; what is unfinished of another, or of pictures that
             have changed, is begun again.
         as_boxes: keep the pictures whole and write the boxes as objects.
+        small: enlarges small crops.
 
     Returns:
         How many pictures were written, and those that could not be.
@@ -56,7 +64,7 @@ def write_edited(
     for row, chosen in edited:
         digests[row.file_name] |= {edit.digest for edit in chosen if edit.digest}
         try:
-            crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source)
+            crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source, small)
         except PictureError as error:
             failures.append(Failure(row.file_name, error.reason))
     if as_boxes:  # one picture with all its boxes, however many rows it was searched under
@@ -64,7 +72,7 @@ def write_edited(
 
     def put(row: Row, path: Path) -> bool:
         try:
-            _write_picture(source.path(row), crops[row], path)
+            _write_picture(source.path(row), crops[row], path, small)
             _check_unchanged(source.path(row), digests[row.file_name], path)
         except PictureError as error:
             failures.append(Failure(row.file_name, error.reason))
@@ -166,11 +174,12 @@ def _check_unchanged(source: Path, digests: set[str], made: Path) -> None:
         raise PictureError(source, CHANGED)
 
 
-def _write_picture(source: Path, box: Box | None, target: Path) -> None:
+def _write_picture(source: Path, box: Box | None, target: Path, small: SmallCrops | None) -> None:
     if target.exists():
         return
     if box is not None:
-        pictures.crop_file(source, box, target)
+        change = None if small is None else small.change(box)
+        pictures.crop_file(source, box, target, change=change)
         return
     pictures.open_picture(source, at_least=32)  # a new dataset holds no broken pictures
     try:
@@ -193,7 +202,9 @@ def _boxed(row: Row, chosen: Sequence[Edit]) -> dict[Row, Box | None]:
     return {new: None}
 
 
-def _cropped(row: Row, chosen: Sequence[Edit], source: Dataset) -> dict[Row, Box | None]:
+def _cropped(
+    row: Row, chosen: Sequence[Edit], source: Dataset, small: SmallCrops | None
+) -> dict[Row, Box | None]:
     """Give the row of the part that is cut out, and the part in whole pixels."""
     new = replace(row, source=row.source or row.file_name)
     if not chosen or chosen[0].box is None:
@@ -202,13 +213,18 @@ def _cropped(row: Row, chosen: Sequence[Edit], source: Dataset) -> dict[Row, Box
     objects = [Object(one.label, _in_crop(one.box, part)) for one in row.objects]
     if row.label is not None:
         objects.insert(0, Object(row.label, Box.whole(part.width, part.height)))
+    scale = 1 if small is None else small.scale(part)
     new = replace(
         new,
         size=None,
-        objects=tuple(one for one in objects if not one.box.is_degenerate),
+        objects=tuple(
+            replace(one, box=one.box.scale(scale, scale))
+            for one in objects
+            if not one.box.is_degenerate
+        ),
         mask_file_name=None,  # a mask of the whole picture does not fit its part
         source_box=part if row.source_box is None else part.shift(*row.source_box.xyxy()[:2]),
-        edits=(*row.edits, "crop"),
+        edits=(*row.edits, "crop") if scale == 1 else (*row.edits, "crop", f"enlarge {scale}"),
     )
     return {new: part}
 

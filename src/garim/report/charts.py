@@ -11,18 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -184,6 +182,9 @@ def confusion_picture(matrix: NDArray[Any], labels: Sequence[str]) -> Image.Imag
 
     ``matrix`` holds counts, shape ``(n, n)``: rows are true classes, columns predicted ones.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     matrix = _square(matrix, labels)
     count = len(labels)
     inches = min(3.4 + 0.62 * count, 14.0)
@@ -268,13 +269,15 @@ def _row_shares(matrix: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _name_classes(axes: Axes, labels: Sequence[str]) -> None:
+    from matplotlib.font_manager import FontProperties  # noqa: PLC0415 - slow to import
+
     count = len(labels)
     found = font_file("".join(labels))
     names = list(labels) if found else [str(i) for i in range(count)]
     names = [name if len(name) <= 24 else name[:23] + "…" for name in names]
     shown = range(0, count, math.ceil(count / NAMED_CLASSES))
     size = float(np.interp(len(shown), [10, 60], [11, 7]))
-    font = font_manager.FontProperties(fname=str(found[0]) if found else None, size=size)
+    font = FontProperties(fname=str(found[0]) if found else None, size=size)
     chosen = [names[i] for i in shown]
     turn = 0 if count <= 6 and max(map(len, names), default=0) <= 9 else 90
     axes.set_xticks(shown, chosen, rotation=turn, fontproperties=font, parse_math=False)
@@ -294,6 +297,8 @@ def _write_numbers(axes: Axes, matrix: NDArray[Any], shares: NDArray[np.float64]
 @cache
 def _fonts() -> tuple[tuple[Path, int], ...]:
     """Find which of FONTS this machine has: file and face number."""
+    from matplotlib import font_manager  # noqa: PLC0415 - slow to import
+
     present = {entry.name for entry in font_manager.fontManager.ttflist}
     found = [font_manager.findfont(name) for name in FONTS if name in present]
     return tuple((Path(file), int(getattr(file, "face_index", 0))) for file in found)
@@ -301,4 +306,6 @@ def _fonts() -> tuple[tuple[Path, int], ...]:
 
 @cache
 def _letters(file: Path) -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415 - slow to import
+
     return frozenset(FT2Font(str(file)).get_charmap())

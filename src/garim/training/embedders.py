@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,8 +23,9 @@ from garim.errors import DatasetError, Failure, SettingsError
 from garim.models.embedder import Embedder, EmbedderCard, Pooling, Projection, Vectors, Views
 from garim.training.data import Examples, FeatureCopies
 from garim.training.learners import OnFeatures, architecture, batches, build
-from garim.training.loop import Fitted, fit
+from garim.training.loop import fit, seeded
 from garim.training.losses import Classification
+from garim.training.objective import Fitted
 from garim.training.run_folder import keep, mark, name_of, run_folder
 from garim.training.settings import Recipe, TrainSettings, resolve
 from garim.training.train import gather
@@ -45,8 +44,7 @@ def starting_embedder(
         SettingsError: settings that cannot work.
     """
     recipe = resolve(settings)
-    with isolate_rng():  # the same network each time, also without weights
-        L.seed_everything(recipe.seed, verbose=False)
+    with seeded(recipe.seed):  # the same network each time, also without weights
         network, licence = build(recipe, ("any",), settings)
     network.reset_classifier(0)  # type: ignore[operator]
     return Embedder(network, _card(recipe, licence, pooling, views))
@@ -104,8 +102,7 @@ def train_embedder(
     if components < 1:
         raise SettingsError([f"components must be at least 1, not {components}"])
     name = name_of({**recipe.to_dict(), "components": components}, dataset)
-    with run_folder(out, name) as folder, isolate_rng():
-        L.seed_everything(recipe.seed, verbose=False)
+    with run_folder(out, name) as folder, seeded(recipe.seed):
         gathered = gather(dataset)
         network, licence = build(recipe, dataset.classes, chosen)
         if out is not None:

@@ -6,17 +6,19 @@ import os
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, distributed
 
 from garim.errors import SettingsError
 
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Variables that launchers number processes by; the first that is set holds, as in Lightning."""
+
 
 def is_first() -> bool:
     """Tell whether this process writes: the only one, or the first of several."""
-    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]
+    if _together():
+        return distributed.get_rank() == 0
+    return int(next((os.environ[name] for name in RANKS if name in os.environ), 0)) == 0
 
 
 def launched() -> tuple[int, int]:
@@ -24,13 +26,19 @@ def launched() -> tuple[int, int]:
 
     Both are 1 for a process that was started by itself.
     """
-    if TorchElasticEnvironment.detect():
+    if distributed.is_available() and distributed.is_torchelastic_launched():
         beside = int(os.environ["LOCAL_WORLD_SIZE"])
         return beside, int(os.environ["WORLD_SIZE"]) // beside
-    if "SLURM_STEP_NUM_TASKS" in os.environ and SLURMEnvironment.detect():  # srun's own variable
+    if "SLURM_STEP_NUM_TASKS" in os.environ and _is_slurm_job():  # srun's own variable
         nodes = int(os.environ["SLURM_STEP_NUM_NODES"])
         return int(os.environ["SLURM_STEP_NUM_TASKS"]) // nodes, nodes
     return 1, 1
+
+
+def _is_slurm_job() -> bool:
+    """Tell what Lightning goes by; in a job of these names, a person types commands."""
+    name = os.environ.get("SLURM_JOB_NAME")
+    return "SLURM_NTASKS" in os.environ and name not in {"bash", "interactive"}
 
 
 def beside() -> int:
@@ -80,8 +88,13 @@ def everywhere(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
 
     What comes from other processes lies in the memory of the processor.
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if not _together():
         return [tensors]
     found: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(found, tuple(one.cpu() for one in tensors))
     return found
+
+
+def _together() -> bool:
+    """Tell whether the processes of this training can reach each other."""
+    return distributed.is_available() and distributed.is_initialized()

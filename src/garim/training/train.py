@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import numpy as np
-from lightning.pytorch.utilities.seed import isolate_rng
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,6 +23,7 @@ from garim.training.calibration import calibrate
 from garim.training.data import Examples, check_classes, collect, fold_numbers, hold_out
 from garim.training.learners import Learner, architecture, build, learner
 from garim.training.localizer import fit_localizer
+from garim.training.loop import seeded
 from garim.training.reasons import reasons
 from garim.training.run_folder import keep, mark, name_of, run_folder, to_train_on
 from garim.training.settings import Recipe, TrainSettings, resolve
@@ -84,8 +83,7 @@ def train(
     settings = settings or TrainSettings()
     recipe = resolve(settings, len(dataset))
     name = name_of(recipe.to_dict(), dataset)
-    with run_folder(out, name) as folder, isolate_rng():
-        L.seed_everything(recipe.seed, verbose=False)
+    with run_folder(out, name) as folder, seeded(recipe.seed):
         gathered = gather(dataset)
         fitting, validation = gathered.held_out(recipe)
         network, licence = build(recipe, dataset.classes, settings)

@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import lightning as L
 import torch
-from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from garim.dataset import Dataset, SplitSettings, split
@@ -22,7 +20,7 @@ from garim.errors import DatasetError, Failure, SettingsError
 from garim.models.upscaler import UPSCALERS, Upscaler, UpscalerCard, create_upscaler
 from garim.training.batches import loader
 from garim.training.degradation import Degradation
-from garim.training.loop import fit
+from garim.training.loop import fit, seeded
 from garim.training.pairs import Cutting, PairBatches, Pairs, read_pairs, write_pairs
 from garim.training.run_folder import keep, mark, name_of, own, run_folder, to_train_on
 from garim.training.settings import PRECISIONS, options_of
@@ -178,8 +176,7 @@ def train_upscaler(
     started = time.perf_counter()
     recipe = resolve(settings or UpscaleTrainSettings())
     name = name_of(recipe.to_dict(), dataset)
-    with run_folder(out, name) as folder, own(folder / "pairs") as cut, isolate_rng():
-        L.seed_everything(recipe.seed, verbose=False)
+    with run_folder(out, name) as folder, own(folder / "pairs") as cut, seeded(recipe.seed):
         network = create_upscaler(recipe.network, recipe.cutting.scale, recipe.options,
                                   learning=True)  # fmt: skip
         mark(folder, name)

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from garim import locks
 from garim.errors import PlanError, SettingsError
 from garim.plan.decisions import beside
 from garim.web.security import Door, is_loopback
-from garim.web.server import application
 from garim.web.session import Session
 
 
@@ -114,6 +111,10 @@ def _serve(
     settings: ReviewSettings,
     ready: Callable[[Door], None] | None,
 ) -> None:
+    import uvicorn  # noqa: PLC0415 - every command knows this module, one serves
+
+    from garim.web.server import application  # noqa: PLC0415
+
     config = uvicorn.Config(
         application(session, door), log_level="warning", access_log=False, server_header=False,
         timeout_graceful_shutdown=2, lifespan="off",

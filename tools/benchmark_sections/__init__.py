@@ -1,0 +1,1 @@
+"""The sections of docs/benchmarks.md, each with its prose and what fills it."""
