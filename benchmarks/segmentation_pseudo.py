@@ -71,9 +71,7 @@ def _options() -> argparse.Namespace:
 
 
 def _classifier(options: argparse.Namespace, folder: Path) -> garim.Classifier:
-    settings = garim.TrainSettings(
-        backbone="mobilenetv2_100", **starting(options.weights), patience=0, augment="none"
-    )
+    settings = garim.TrainSettings(backbone="mobilenetv2_100", **starting(options.weights))
     return classifier_in(folder, garim.read(options.data / "clothing5"), settings)
 
 

@@ -19,7 +19,7 @@ from garim.boxes import Box
 from garim.errors import DatasetError, ModelError, SettingsError
 from garim.evaluation.segmentation import class_ious, confusion
 from garim.extraction import MadeMasks, MaskSettings, make_masks
-from garim.extraction.competition import shares_of
+from garim.extraction.competition import decided, shares_of
 from garim.formats.rows import Object, Row
 from garim.models.classifier import Card, Classifier
 from garim.models.localizer import Localizer
@@ -169,6 +169,28 @@ def test_a_strong_label_leaves_room_for_a_weak_one() -> None:
         return int((shares[:, :, 20:].argmax(axis=0) == 2).sum())
 
     assert won(0) == 0 and won(1) == 12 * 32
+
+
+def test_what_no_label_of_a_picture_names_is_void_with_rivals(
+    drawn: Drawn, classifier: Classifier, tmp_path: Path
+) -> None:
+    rows = [replace(row, label=CLASSES[0], objects=()) for row in drawn[0].rows[:6]]
+    data = replace(drawn[0], rows=tuple({row.file_name: row for row in rows}.values()))
+    alone, rivals = (
+        make_masks(data, classifier, tmp_path / str(on), replace(SETTINGS, rivals=on)).shares()
+        for on in (False, True)
+    )
+    assert rivals["void"] > alone["void"] == 0
+
+
+def test_what_shows_a_class_that_the_picture_does_not_have_stays_void() -> None:
+    evidence = np.zeros((3, 8, 8), np.float32)
+    evidence[1, :, :4], evidence[2, :, 4:] = 9, 9
+    picture = np.zeros((32, 32, 3), np.uint8)
+    settings = MaskSettings(patches=0)
+    shares = shares_of(evidence, picture, None, ([],), settings)
+    mask = decided(shares, [7], (32, 32), settings)
+    assert set(np.unique(mask[:, :12])) == {7} and set(np.unique(mask[:, 20:])) == {VOID}
 
 
 def test_boxes_bound_their_label(drawn: Drawn, classifier: Classifier, tmp_path: Path) -> None:

@@ -37,11 +37,7 @@ def section(found: Figures) -> str:
         recalls = (f"{recall:.2f}" for recall in r["recall"].values())
         text += row(r["data"], r["tool"], r["precision"], *recalls, f"{r['seconds']:.1f}")
     names = ("bare_decoding", "garim_look", "garim_audit", "cleanvision")
-    return (
-        text
-        + SPEED
-        + "".join(
-            row(r["size"], *(f"{r[name]:,.0f}" if name in r else "–" for name in names))
-            for r in copies["speed"]
-        )
-    )
+    text += SPEED
+    for r in copies["speed"]:
+        text += row(r["size"], *(f"{r[name]:,.0f}" if name in r else "–" for name in names))
+    return text

@@ -36,17 +36,16 @@ FIGURES = (
     "estimated_precision",
     "precision",
 )
+CLASSIFIERS = ("wrong", "excluded", "relabelled", "right")
 
 
 def section(found: Figures) -> str:
     """Give the section; it must have been measured."""
     labels = found["audit_labels"]
-    text = FOUND + "".join(
-        row(r["kind"], f"{r['rate']:.0%}", *(r[name] for name in FIGURES)) for r in labels["found"]
-    )
-    names = ("wrong", "excluded", "relabelled", "right")
-    return (
-        text
-        + RETRAINED
-        + "".join(row(r["kind"], *(r[name] for name in names)) for r in labels["retrained"])
-    )
+    text = FOUND
+    for r in labels["found"]:
+        text += row(r["kind"], f"{r['rate']:.0%}", *(r[name] for name in FIGURES))
+    text += RETRAINED
+    for r in labels["retrained"]:
+        text += row(r["kind"], *(r[name] for name in CLASSIFIERS))
+    return text

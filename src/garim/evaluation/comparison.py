@@ -77,6 +77,8 @@ class ComparisonReport:
 def mcnemar(only_first: int, only_second: int) -> float:
     """Give the two-sided exact p-value of McNemar's test; 1 where the models never differ."""
     differing = only_first + only_second
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
+
     return float(binomtest(only_first, differing).pvalue) if differing else 1.0
 
 

@@ -27,7 +27,7 @@ STEPS = 5
 """Steps in which areas are balanced; more change little."""
 
 Shares = NDArray[np.float32]
-"""Probability of background and of each label at each pixel, shape ``(1 + labels, h, w)``."""
+"""Probability of background, each label and each rival at each pixel, ``(1 + classes, h, w)``."""
 
 
 def shares_of(
@@ -37,10 +37,11 @@ def shares_of(
     boxes: Sequence[Sequence[Box]],
     settings: MaskSettings,
 ) -> Shares:
-    """Say how likely each pixel is background and each label.
+    """Say how likely each pixel is background, each label and each class it does not have.
 
     Args:
-        evidence: scores of background and each label of the picture, ``(1 + labels, grid, grid)``.
+        evidence: scores of background, each label of the picture, and then of classes that it does
+            not have, ``(1 + classes, grid, grid)``.
         pixels: the picture at working size, RGB ``(h, w, 3)``.
         matte: what stands out, 0 to 1 ``(h, w)``; None for no such bound.
         boxes: of each label, in these pixels; a label without any may be anywhere.
@@ -49,21 +50,21 @@ def shares_of(
     height, width = pixels.shape[:2]
     scores = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC)
                        for one in evidence])  # fmt: skip
-    allowed = np.ones((len(boxes), height, width), np.float32)
+    allowed = np.ones((len(evidence) - 1, height, width), np.float32)
     if matte is not None:
         allowed *= matte
     for number, inside in enumerate(boxes):
         if inside:
             allowed[number] *= _filled(inside, (height, width))
-    shares = _bounded(_balanced(scores, allowed, settings.balance), allowed)
+    shares = _bounded(_balanced(scores, allowed, len(boxes), settings.balance), allowed)
     return _evened(shares, pixels, settings.patches) if settings.patches else shares
 
 
-def _balanced(scores: Shares, allowed: Shares, balance: float) -> Shares:
+def _balanced(scores: Shares, allowed: Shares, labels: int, balance: float) -> Shares:
     """Raise the scores of labels with little area and lower the others', step by step."""
     for _ in range(STEPS):
-        areas = (softmax(scores, axis=0)[1:] * allowed).mean(axis=(1, 2)) + 1e-6
-        scores[1:] -= balance / STEPS * np.log(areas / areas.mean())[:, None, None]
+        areas = (softmax(scores, axis=0)[1:] * allowed).mean(axis=(1, 2))[:labels] + 1e-6
+        scores[1 : 1 + labels] -= balance / STEPS * np.log(areas / areas.mean())[:, None, None]
     return scores
 
 
@@ -97,13 +98,14 @@ def decided(
 
     Args:
         shares: at working size.
-        numbers: class number of each label; background is 0.
+        numbers: class number of each label; background is 0, and what follows are rivals.
         size: width and height of the mask.
         settings: how sure is sure.
     """
     best = np.zeros((size[1], size[0]), np.float32)
     mask = np.full(best.shape, VOID, np.uint8)
-    for share, number in zip(shares, (0, *numbers), strict=True):
+    rivals = [VOID] * (len(shares) - 1 - len(numbers))
+    for share, number in zip(shares, (0, *numbers, *rivals), strict=True):
         wide = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)
         ahead = wide > best
         best[ahead], mask[ahead] = wide[ahead], number

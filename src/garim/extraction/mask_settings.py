@@ -20,6 +20,9 @@ class MaskSettings:
     balance: float = 1.0
     """How far the labels of one picture are brought to equal areas, 0 to 1: a label that is strong
     everywhere would take the others' pixels."""
+    rivals: bool = True
+    """Let classes that a picture does not have compete, too; where one wins, pixels stay void: they
+    show something that no label of the picture names."""
     matte: bool = True
     """Look for labels only where something stands out from the background (`--foreground.method`
     says how)."""

@@ -247,7 +247,8 @@ class _Maker:
 
     def _mask(self, job: _Job, one: _Opened, scores: NDArray[np.float32]) -> Mask:
         rows = [1 + self.classifier.classes.index(label) for label in job.labels]
-        evidence = scores[[0, *rows]]
+        others = [n for n in range(1, len(scores)) if n not in rows] if self.settings.rivals else []
+        evidence = scores[[0, *rows, *others]]
         width, height = one.picture.size
         scale = one.pixels.shape[1] / width, one.pixels.shape[0] / height
         boxes: list[list[Box]] = [

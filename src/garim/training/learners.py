@@ -31,6 +31,7 @@ from garim.training.batches import loader
 from garim.training.data import Batched, Examples, FeatureCopies, SquarePictures
 from garim.training.loop import fit
 from garim.training.losses import IMBALANCE, classification, even_chances
+from garim.training.objective import Fitted
 from garim.training.processes import own_device
 from garim.training.settings import Recipe, TrainSettings
 
