@@ -197,7 +197,8 @@ def save(image: Image.Image, path: Path, quality: int = 95) -> None:
     """Save a picture as one step, in the format that the suffix names.
 
     Raises:
-        PictureError: the suffix names no format, or the disk refuses.
+        PictureError: the suffix names no format, or the picture cannot be written in it.
+        DiskError: the disk refuses.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES or suffix not in Image.EXTENSION:
@@ -216,7 +217,8 @@ def crop_file(
     ``box`` is in upright pixels and is snapped to whole ones; ``change`` is made to what was cut.
 
     Raises:
-        PictureError: the picture cannot be opened, the box is outside it, or the disk refuses.
+        PictureError: the picture cannot be opened, or the box is outside it.
+        DiskError: the disk refuses.
     """
     with opened(source) as image:
         kind = image.format or "PNG"

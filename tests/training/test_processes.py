@@ -10,12 +10,16 @@ from pathlib import Path
 
 import lightning as L
 import pytest
+import torch
 from drawn_classes import draw, settings, weights
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.rank_zero import _get_rank
 from test_resume import finished, interrupted
 
 from garim.errors import SettingsError
 from garim.training import callbacks, train
-from garim.training.processes import launched, placed
+from garim.training.loop import seeded
+from garim.training.processes import is_first, launched, placed
 
 
 def started(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
@@ -36,6 +40,38 @@ def test_the_launcher_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -
     assert launched() == (1, 1)  # inside a job, but not by srun
     started(monkeypatch, SLURM_STEP_NUM_TASKS="6", SLURM_STEP_NUM_NODES="3")
     assert launched() == (2, 3)
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
+    assert launched() == (1, 1) and not SLURMEnvironment.detect()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"RANK": "0"},
+        {"RANK": "4", "LOCAL_RANK": "0"},
+        {"LOCAL_RANK": "1"},
+        {"LOCAL_RANK": "0", "SLURM_PROCID": "3"},
+        {"SLURM_PROCID": "3"},
+        {"JSM_NAMESPACE_RANK": "2"},
+    ],
+)
+def test_the_first_process_is_lightnings(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(monkeypatch, **variables)
+    assert is_first() == ((_get_rank() or 0) == 0)
+
+
+def test_what_is_seeded_comes_out_the_same_and_leaves_no_trace() -> None:
+    torch.manual_seed(5)
+    undisturbed = torch.rand(3)
+    torch.manual_seed(5)
+    with seeded(7):
+        drawn = torch.rand(3)
+    assert torch.equal(torch.rand(3), undisturbed)
+    torch.manual_seed(7)
+    assert torch.equal(torch.rand(3), drawn)
 
 
 def test_too_small_a_batch_is_said_plainly(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, ModelError
 from garim.evaluation import evaluate
 from garim.models.classifier import load
-from garim.training import Trained, loop, train
+from garim.training import Trained, lightning_loop, train
 from garim.training.run_folder import UNFINISHED
 
 
@@ -68,7 +68,7 @@ def test_it_stops_when_nothing_gets_better(drawn, tmp_path) -> None:
 
 
 def test_tensorboard_is_optional(drawn, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(loop, "find_spec", lambda name: None)
+    monkeypatch.setattr(lightning_loop, "find_spec", lambda name: None)
     train(drawn, settings(epochs=1), tmp_path / "model")
     assert [p.name for p in (tmp_path / "model" / "curves").iterdir()] == ["metrics.csv"]
 

@@ -13,10 +13,11 @@ HEAD = """
 python benchmarks/extraction_quality.py --json docs/benchmarks/extraction_quality.json
 ```
 
-`fruit_boxes`: a classifier (MobileNetV2, ImageNet weights, frozen, a linear head) is trained on the
-folder labels of `train/`, and looks for each label in the test pictures of one fruit (*single*) and
-in the pictures that hold several (*mixed*), which it has not been trained on, once per label.
-CorLoc is the share of boxes with at least that IoU. [What the figures mean](evaluate.md).
+`fruit_boxes`: a classifier (MobileNetV2, ImageNet weights, fine-tuned as `garim train` does when
+nothing is chosen) is trained on the folder labels of `train/`, and looks for each label in the test
+pictures of one fruit (*single*) and in the pictures that hold several (*mixed*), which it has not
+been trained on, once per label. CorLoc is the share of boxes with at least that IoU.
+[What the figures mean](evaluate.md).
 
 *street* is another task, for which nothing was tuned: a classifier trained on `clothing5`, garments
 photographed one by one on beds and floors, looks for the main garment in pictures of people in the

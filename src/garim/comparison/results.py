@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from garim.errors import Failure
 
@@ -49,9 +48,9 @@ class Mean:
 
 def mean_over_seeds(values: Sequence[float]) -> Mean:
     """Give the mean of at least two values and its interval by Student's t."""
-    value = float(np.mean(values))
     from scipy.stats import t as student  # noqa: PLC0415 - slow to import
 
+    value = float(np.mean(values))
     reach = student.ppf((1 + LEVEL) / 2, len(values) - 1) * np.std(values, ddof=1)
     reach = float(reach / np.sqrt(len(values)))
     return Mean(value, value - reach, value + reach)

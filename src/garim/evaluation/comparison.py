@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from garim.errors import Failure
 from garim.evaluation.classification import ClassificationReport, classification_report
@@ -76,9 +75,9 @@ class ComparisonReport:
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Give the two-sided exact p-value of McNemar's test; 1 where the models never differ."""
-    differing = only_first + only_second
     from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
 
+    differing = only_first + only_second
     return float(binomtest(only_first, differing).pvalue) if differing else 1.0
 
 

@@ -95,7 +95,10 @@ def read(path: Path, format: str | None = None) -> tuple[Path, Contents]:
     found, place = _located(start, chosen)
     root, contents = found.read(place)
     if start != path and not root.resolve().is_relative_to(start.resolve()):
-        raise FormatError(f"{path}: what is inside names pictures outside the archive")
+        raise FormatError(
+            f"{path}: what is inside names pictures outside the archive, or lies in an archive of "
+            "its own; unpack it first"
+        )
     return root, replace(contents, failures=(*failures, *contents.failures))
 
 
