@@ -62,7 +62,7 @@ class Shards:
         """
         try:
             table = pl.read_parquet(self.path(number), glob=False, memory_map=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise ExecutionError(
                 f"{self.path(number)}: cannot be read: {error}; delete it and run again"
             ) from error

@@ -84,7 +84,7 @@ def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[i
     if name.endswith(".parquet"):
         try:
             table = pl.read_parquet(root / name)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise FormatError(f"{root / name}: is not a Parquet file: {error}") from error
         yield from enumerate(table.iter_rows(named=True), start=1)
         return

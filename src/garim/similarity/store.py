@@ -281,7 +281,7 @@ def _errors_named(path: Path) -> Iterator[None]:
     """Say which file of the store is broken; NumPy's and Polars' parsers raise nearly anything."""
     try:
         yield
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic is no Exception
         raise DatasetError(f"{path}: cannot be read; make the index again: {error}") from error
 
 
