@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
 
 
 def _classifier(options: argparse.Namespace, folder: Path) -> garim.Classifier:
-    settings = garim.TrainSettings(  # at 224 pixels: evidence is finer than that of fine-tuning at 160
+    settings = garim.TrainSettings(  # at 224 pixels: finer evidence than of fine-tuning at 160
         backbone="mobilenetv2_100", **starting(options.weights), tune="head", patience=0,
         augment="none",
     )  # fmt: skip
