@@ -186,20 +186,23 @@ def _ours(classifier: garim.Classifier, runtime: str, dataset: garim.Dataset) ->
 
 
 def _parts(judge: garim.Classifier, dataset: garim.Dataset) -> dict[str, float]:
-    """Seconds per picture of each part alone; decoding runs beside the network, in threads."""
+    """Seconds per picture of each part alone.
+
+    In a run, threads decode and resize whole pictures beside the network.
+    """
     assert judge.localizer is not None
     large, small = judge.localizer.size, judge.card.size
     paths = [dataset.path(row) for row in dataset.rows[:16]]
-    opened = [pictures.open_picture(path, at_least=2 * large) for path in paths]
+    opened = [pictures.open_picture(path, at_least=large) for path in paths]
 
     def resized(side: int) -> list[pictures.Pixels]:
         wholes = ((one, Box.whole(*one.size)) for one in opened)
         return [pictures.to_array(one.crop(whole, (side, side))) for one, whole in wholes]
 
     batch, crops = np.stack(resized(large)[:8]), np.stack(resized(small))
+    decoded = _best(lambda: [pictures.open_picture(p, at_least=large) for p in paths])
     return {
-        "decode_alone": _best(lambda: [pictures.open_picture(p, at_least=2 * large) for p in paths])
-        / 16,
+        "decode_alone": decoded / 16,
         "resize_alone": _best(lambda: [resized(s) for s in (large, small, small)]) / 16,
         "network_alone": _best(lambda: (judge.localized(batch), judge.scores(crops))) / 8,
     }

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from garim.boxes import Box, iou, to_array
 from garim.errors import ModelError
 from garim.extraction.activation import ActivationMethod, box_of, by_activation
-from garim.extraction.methods import Task
+from garim.extraction.methods import task
 from garim.extraction.settings import ExtractSettings
 from garim.models.localizer import cell_scores
 from garim.models.networks import create
@@ -41,8 +41,8 @@ def method() -> ActivationMethod:
 
 def test_the_red_square_is_boxed_in_original_pixels() -> None:
     image = picture(400, 300, 220, 90, 80)
-    task = Task(picture=Decoded(image, image.size), label=1, scorer=redness)
-    (found,) = method()([task])
+    looking = method()
+    (found,) = looking([task(looking, Decoded(image, image.size), 1, redness)])
     assert found.box is not None and found.changed
     wanted = to_array([Box(220, 90, 300, 170)])
     assert float(iou(to_array([found.box]), wanted)[0, 0]) > 0.3
@@ -50,8 +50,8 @@ def test_the_red_square_is_boxed_in_original_pixels() -> None:
 
 def test_a_picture_without_its_label() -> None:
     image = picture(90, 90, 0, 0, 0)
-    task = Task(picture=Decoded(image, image.size), label=1, scorer=redness)
-    (found,) = method()([task])
+    looking = method()
+    (found,) = looking([task(looking, Decoded(image, image.size), 1, redness)])
     assert (found.box, found.changed) == (None, False)
 
 

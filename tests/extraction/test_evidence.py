@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from garim.boxes import Box, iou, to_array
 from garim.errors import ModelError
+from garim.extraction import methods
 from garim.extraction.evidence import EvidenceMethod, by_evidence
-from garim.extraction.methods import Task
 from garim.extraction.settings import ExtractSettings
 from garim.models.localizer import Localizer, evidence
 from garim.pictures import Decoded
@@ -68,9 +68,9 @@ def method(settings: ExtractSettings = SETTINGS) -> EvidenceMethod:
     return EvidenceMethod(classifier, classifier.localizer, settings)
 
 
-def task(*square: int, label: int = 1) -> Task:
+def task(*square: int, label: int = 1) -> methods.Task:
     image = picture(*square)
-    return Task(picture=Decoded(image, image.size), label=label, scorer=redness)
+    return methods.task(method(), Decoded(image, image.size), label, redness)
 
 
 def test_one_look_boxes_the_square_in_original_pixels() -> None:
@@ -90,7 +90,7 @@ def test_together_as_one_by_one() -> None:
 def test_every_object_when_asked() -> None:
     image = picture(400, 300, 20, 30, 80)
     image.paste((230, 20, 20), (240, 160, 340, 260))
-    both = Task(picture=Decoded(image, image.size), label=1, scorer=redness)
+    both = methods.task(method(), Decoded(image, image.size), 1, redness)
     one = method()([both])[0]
     assert one.box is not None and one.more == ()
     all_of_them = method(ExtractSettings(method="self", instances=True))([both])[0]

@@ -24,6 +24,7 @@ from garim.extraction import METHODS, ExtractSettings, extract
 from garim.extraction.methods import Proposal, Task
 from garim.formats.rows import Object, Row
 from garim.models.localizer import Localizer
+from garim.pictures import Decoded
 from garim.plan import ApplySettings, Plan, apply, load
 from garim.streaming import default_workers
 
@@ -290,6 +291,9 @@ def test_a_box_that_is_the_whole_picture_is_no_crop(data: Dataset, monkeypatch) 
     class Whole:
         decodes_at_least, pictures_at_once = None, 3
 
+        def look(self, picture):
+            return None
+
         def __call__(self, tasks):
             boxes = [Box.whole(*t.picture.size).shift(0.3, -0.4) for t in tasks]
             scores = {"score_before": 0.5, "score_after": 0.6}
@@ -326,7 +330,10 @@ class Twins:
     def __init__(self, classifier: Oracle, settings: ExtractSettings) -> None:
         self.classifier = classifier
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+    def look(self, picture: Decoded) -> None:
+        """Look at nothing."""
+
+    def __call__(self, tasks: Sequence[Task[None]]) -> list[Proposal]:
         self.classifier.scores(np.zeros((len(tasks), SIDE, SIDE, 3), np.uint8))
         return [
             Proposal(box=Box(1, 2, 11, 12), more=(Box(20, 2, 30, 9),), changed=True,
@@ -358,7 +365,7 @@ def test_a_new_label_is_proposed_for_the_label_of_the_folder_only(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Mistaken(Twins):
-        def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+        def __call__(self, tasks: Sequence[Task[None]]) -> list[Proposal]:
             return [
                 Proposal(box=None, changed=False, score_before=0.1, score_after=0.1, reason="no",
                          instead="other")

@@ -6,9 +6,9 @@ from oracles import SIDE, Oracle, picture, redness
 from PIL import Image
 
 from garim.boxes import Box
-from garim.extraction.methods import Scorer, Task
+from garim.extraction.methods import Proposal, Scorer, Task, task
 from garim.extraction.scoring import scored
-from garim.extraction.self_extraction import document, sliding_windows
+from garim.extraction.self_extraction import SelfExtraction, document, sliding_windows
 from garim.extraction.settings import ExtractSettings
 from garim.extraction.windows import windows
 from garim.models.classifier import Scores
@@ -18,14 +18,23 @@ FINE = ExtractSettings(method="windows", grid=9, kernel=8, rounds=40)
 SQUARES = [(400, 300, 220, 90, 80), (300, 300, 20, 30, 60), (200, 350, 100, 250, 70)]
 
 
-def task(image: Image.Image, label: int = 1, scorer: Scorer = redness) -> Task:
-    return Task(picture=Decoded(image, image.size), label=label, scorer=scorer)
+def looked(
+    method: SelfExtraction, image: Image.Image, label: int = 1, scorer: Scorer = redness
+) -> Task[Pixels]:
+    return task(method, Decoded(image, image.size), label, scorer)
+
+
+def searched(
+    method: SelfExtraction, image: Image.Image, label: int = 1, scorer: Scorer = redness
+) -> Proposal:
+    (found,) = method([looked(method, image, label, scorer)])
+    return found
 
 
 @pytest.mark.parametrize("square", SQUARES)
 def test_rounds_converge_on_the_square(square: tuple[int, int, int, int, int]) -> None:
     _, _, left, top, side = square
-    found = sliding_windows(Oracle(), FINE)([task(picture(*square))])[0]
+    found = searched(sliding_windows(Oracle(), FINE), picture(*square))
     box = found.box
     assert box is not None and found.changed
     cell_x, cell_y = box.width / 9, box.height / 9
@@ -36,7 +45,7 @@ def test_rounds_converge_on_the_square(square: tuple[int, int, int, int, int]) -
 
 
 def test_it_stops_when_nothing_changes() -> None:
-    found = sliding_windows(Oracle(), FINE)([task(picture(*SQUARES[0]))])[0]
+    found = searched(sliding_windows(Oracle(), FINE), picture(*SQUARES[0]))
     changes = [one.changed for one in found.history]
     assert len(changes) < FINE.rounds
     assert changes == [True] * (len(changes) - 1) + [False]
@@ -49,12 +58,12 @@ def test_it_stops_when_nothing_changes() -> None:
 
 def test_rounds_are_bounded() -> None:
     one = ExtractSettings(method="windows", grid=9, kernel=8, rounds=2)
-    found = sliding_windows(Oracle(), one)([task(picture(*SQUARES[0]))])[0]
+    found = searched(sliding_windows(Oracle(), one), picture(*SQUARES[0]))
     assert len(found.history) == 2
 
 
 def test_no_crop_is_right() -> None:
-    found = sliding_windows(Oracle(), FINE)([task(picture(90, 90, 9, 9, 0))])[0]
+    found = searched(sliding_windows(Oracle(), FINE), picture(90, 90, 9, 9, 0))
     assert (found.box, found.changed, found.history[0].box) == (None, False, None)
     assert "neither the picture nor any part" in found.reason
 
@@ -63,7 +72,7 @@ def test_pictures_that_score_enough_are_left_alone() -> None:
     image = picture(100, 100, 10, 10, 80)
     assert redness(to_array(image.resize((SIDE, SIDE)))[None])[0, 1] > 0.8
     settings = ExtractSettings(method="windows", skip_above=0.8)
-    found = sliding_windows(Oracle(), settings)([task(image)])[0]
+    found = searched(sliding_windows(Oracle(), settings), image)
     assert (found.changed, found.history, found.box) == (False, (), Box.whole(100, 100))
     assert "well enough" in found.reason
 
@@ -75,7 +84,7 @@ def test_a_picture_that_is_predicted_wrong_is_never_left_alone() -> None:
         return np.tile(np.array([[0.6, 0.4]], np.float32), (len(batch), 1))
 
     settings = ExtractSettings(method="windows", skip_above=0.3)
-    found = sliding_windows(Oracle(), settings)([task(picture(*SQUARES[0]), scorer=unsure)])[0]
+    found = searched(sliding_windows(Oracle(), settings), picture(*SQUARES[0]), scorer=unsure)
     assert len(found.history) == 1
     assert found.box is None
 
@@ -89,7 +98,7 @@ def test_later_rounds_cut_from_the_original(method) -> None:
         return redness(batch)
 
     settings = ExtractSettings(method="windows", rounds=2)
-    found = method(Oracle(), settings)([task(image, scorer=watched)])[0]
+    found = searched(method(Oracle(), settings), image, scorer=watched)
     extent = found.history[0].box
     assert extent is not None
     if method is sliding_windows:
@@ -106,16 +115,19 @@ def test_later_rounds_cut_from_the_original(method) -> None:
 @pytest.mark.parametrize("method", [sliding_windows, document])
 def test_together_as_one_by_one(method) -> None:
     settings = ExtractSettings(method="windows", rounds=4)
-    tasks = [task(picture(*square)) for square in SQUARES]
-    tasks += [task(picture(120, 90, 5, 5, 0)), task(picture(*SQUARES[0]), label=0)]
     run = method(Oracle(), settings)
+    tasks = [looked(run, picture(*square)) for square in SQUARES]
+    tasks += [looked(run, picture(120, 90, 5, 5, 0)), looked(run, picture(*SQUARES[0]), label=0)]
     assert run(tasks) == [run([one])[0] for one in tasks]
 
 
 def test_tasks_of_one_scorer_share_calls_and_others_are_not_mixed() -> None:
     first, second = Oracle("a"), Oracle("b")
     owners = [first, second, first, first]
-    tasks = [task(picture(60, 60, i, i, 20), scorer=o.scores) for i, o in enumerate(owners)]
+    plain = sliding_windows(Oracle(), FINE)
+    tasks = [
+        looked(plain, picture(60, 60, i, i, 20), scorer=o.scores) for i, o in enumerate(owners)
+    ]
     batches = [np.full((n, 4, 4, 3), n, np.uint8) for n in (2, 1, 3, 4)]
     result = scored(tasks, batches)
     assert (first.seen, second.seen) == ([9], [1])
@@ -127,6 +139,9 @@ def test_tasks_of_one_scorer_share_calls_and_others_are_not_mixed() -> None:
 @pytest.mark.parametrize("method", [sliding_windows, document])
 def test_tiny_pictures(size: tuple[int, int], kernel: int, method) -> None:
     settings = ExtractSettings(method="windows", kernel=kernel)
-    found = method(Oracle(), settings)([task(Image.new("RGB", size, (230, 20, 20)), label=1),
-                                        task(Image.new("RGB", (30, 30)), label=0)])  # fmt: skip
+    searching = method(Oracle(), settings)
+    found = searching([
+        looked(searching, Image.new("RGB", size, (230, 20, 20)), label=1),
+        looked(searching, Image.new("RGB", (30, 30)), label=0),
+    ])  # fmt: skip
     assert len(found) == 2

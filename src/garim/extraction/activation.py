@@ -22,7 +22,7 @@ from garim.extraction.scoring import resized, scored
 from garim.extraction.settings import ExtractSettings
 from garim.models.classifier import Classifier, Scores, normalised
 from garim.models.localizer import cell_scores
-from garim.pictures import Pixels
+from garim.pictures import Decoded, Pixels
 from garim.plan import Round
 
 THRESHOLD = 0.2
@@ -46,10 +46,14 @@ class ActivationMethod:
         self.decodes_at_least: int | None = 2 * classifier.card.size
         self.pictures_at_once = 8
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+    def look(self, picture: Decoded) -> Pixels:
+        """Bring the picture to the network's size."""
+        return resized(picture, None, self.classifier.card.size)
+
+    def __call__(self, tasks: Sequence[Task[Pixels]]) -> list[Proposal]:
         """Look at all pictures together, then score them and their crops together."""
         side = self.classifier.card.size
-        wholes = [resized(task.picture, None, side) for task in tasks]
+        wholes = [task.seen for task in tasks]
         maps = self._maps(np.stack(wholes))
         boxes = [
             box_of(one[task.label], *task.picture.size)
@@ -73,7 +77,7 @@ class ActivationMethod:
             )
         return np.asarray(maps.float().cpu().numpy(), dtype=np.float32)
 
-    def _proposal(self, task: Task, box: Box, scores: Scores) -> Proposal:
+    def _proposal(self, task: Task[Pixels], box: Box, scores: Scores) -> Proposal:
         names, label = self.classifier.classes, self.classifier.classes[task.label]
         seen = [names[int(row.argmax())] for row in scores]
         before, after = (float(row[task.label]) for row in scores)

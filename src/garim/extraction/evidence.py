@@ -25,6 +25,7 @@ from garim.extraction.settings import ExtractSettings
 from garim.models.classifier import Classifier, Scores
 from garim.models.instances import instances, is_there
 from garim.models.localizer import Localizer, evidence
+from garim.pictures import Decoded, Pixels
 from garim.plan import Round
 
 
@@ -43,20 +44,27 @@ class EvidenceMethod:
         self.decodes_at_least: int | None = localizer.size
         self.pictures_at_once = 8
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+    def look(self, picture: Decoded) -> _Squares:
+        """Bring the picture to both sizes."""
+        sides = self.localizer.size, self.classifier.card.size
+        return _Squares(*(resized(picture, None, side) for side in sides))
+
+    def __call__(self, tasks: Sequence[Task[_Squares]]) -> list[Proposal]:
         """Look at all pictures together, then score them and their crops together."""
-        size, side = self.localizer.size, self.classifier.card.size
-        batch = np.stack([resized(task.picture, None, size) for task in tasks])
-        seen = zip(*self.classifier.localized(batch), tasks, strict=True)
-        found = [self._look(torch.from_numpy(cells), boxes, task) for cells, boxes, task in seen]
+        side = self.classifier.card.size
+        seen = self.classifier.localized(np.stack([task.seen.large for task in tasks]))
+        found = [
+            self._find(torch.from_numpy(cells), boxes, task)
+            for cells, boxes, task in zip(*seen, tasks, strict=True)
+        ]
         crops = [
-            np.stack([resized(task.picture, extent, side) for extent in (None, *one.boxes[:1])])
+            np.stack([task.seen.small, *(resized(task.picture, b, side) for b in one.boxes[:1])])
             for task, one in zip(tasks, found, strict=True)
         ]
         scores = scored(tasks, crops)
         return [self._proposal(*one) for one in zip(tasks, found, scores, strict=True)]
 
-    def _look(self, cells: Tensor, boxes: NDArray[np.float32], task: Task) -> _Found:
+    def _find(self, cells: Tensor, boxes: NDArray[np.float32], task: Task[_Squares]) -> _Found:
         own = evidence(cells, task.label).numpy()
         if not is_there(own):
             others = [evidence(cells, k).numpy() for k in range(len(self.classifier.classes))]
@@ -65,7 +73,7 @@ class EvidenceMethod:
         objects = islice(instances(cells.numpy(), task.label, boxes, *task.picture.size), most)
         return _Found(boxes=tuple(o.box for o in objects if not o.box.is_degenerate))
 
-    def _proposal(self, task: Task, found: _Found, scores: Scores) -> Proposal:
+    def _proposal(self, task: Task[_Squares], found: _Found, scores: Scores) -> Proposal:
         names, label = self.classifier.classes, self.classifier.classes[task.label]
         predicted = int(scores[0].argmax())
         whole = Box.whole(*task.picture.size)
@@ -90,6 +98,14 @@ class EvidenceMethod:
         reason = f"where {label!r} is likelier than background and all other classes"
         return replace(here, box=first, changed=True, score_after=after, reason=reason,
                        more=found.boxes[1:])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Squares:
+    """The whole picture, for the localizer and for the classifier."""
+
+    large: Pixels
+    small: Pixels
 
 
 @dataclass(frozen=True, slots=True)

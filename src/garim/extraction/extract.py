@@ -23,18 +23,18 @@ from garim.extraction.activation import by_activation
 from garim.extraction.contour import contour
 from garim.extraction.evidence import by_evidence
 from garim.extraction.foreground import by_foreground
-from garim.extraction.methods import Method, Proposal, Task
+from garim.extraction.methods import Method, Proposal, Scorer, Task, task
 from garim.extraction.self_extraction import document, sliding_windows
 from garim.extraction.settings import ExtractSettings
 from garim.formats.rows import Row
 from garim.models.classifier import Classifier, Scores
 from garim.models.runtime import resolve
-from garim.pictures import Decoded, Pixels
+from garim.pictures import Pixels
 from garim.plan import Edit, Plan
 from garim.plan.reading import proposals
 from garim.streaming import chunks, stream
 
-METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
+METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method[Any]]] = {
     "self": by_evidence,  # one look, a box around the evidence
     "activation": by_activation,  # the class activation map, as its authors box it
     "windows": sliding_windows,  # windows of each extent, each looked at once
@@ -42,7 +42,7 @@ METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method]] = {
 }
 """Every extraction method that needs a model, by its name."""
 
-WITHOUT_MODEL: dict[str, Callable[[Classifier | None, ExtractSettings], Method]] = {
+WITHOUT_MODEL: dict[str, Callable[[Classifier | None, ExtractSettings], Method[Any]]] = {
     "contour": contour,  # a box around everything that has an outline
     "foreground": by_foreground,  # a box around the largest region of the foreground
 }
@@ -202,7 +202,7 @@ def _ready(
     return replace(settings, runtime=runtime), classifier.with_runtime(runtime)
 
 
-def _method(classifier: Classifier | None, settings: ExtractSettings) -> Method:
+def _method(classifier: Classifier | None, settings: ExtractSettings) -> Method[Any]:
     name = settings.method or ""
     if classifier is None or name in WITHOUT_MODEL:
         return WITHOUT_MODEL[name](classifier, settings)
@@ -226,7 +226,7 @@ def _header(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    picture: Decoded
+    task: Task[Any]
     digest: str
 
 
@@ -258,32 +258,32 @@ class Extraction:
         return partial(self._work, method, {name: index for index, name in enumerate(known)})
 
     def _work(
-        self, method: Method, number: Mapping[str, int], rows: Sequence[Row]
+        self, method: Method[Any], number: Mapping[str, int], rows: Sequence[Row]
     ) -> Iterator[Record | PictureError]:
         opened = partial(self._opened, method, number)
         for part in chunks(stream(opened, rows), method.pictures_at_once):
-            good = [(row, one) for row, one in part if isinstance(one, _Opened)]
-            tasks = [self._task(one, number.get(row.label or "", -1)) for row, one in good]
+            tasks = [one.task for _, one in part if isinstance(one, _Opened)]
             proposals = iter(method(tasks) if tasks else [])
             for row, one in part:
                 yield self._record(row, one, next(proposals)) if isinstance(one, _Opened) else one
 
-    def _opened(self, method: Method, number: Mapping[str, int], row: Row) -> _Opened:
+    def _opened(self, method: Method[Any], number: Mapping[str, int], row: Row) -> _Opened:
         if self.classifier is not None and row.label not in number:
             raise PictureError(row.file_name, _unknown(row.label))
         path = self.root / row.file_name
         picture = pictures.open_picture(path, at_least=method.decodes_at_least)
         try:
-            return _Opened(picture, files.digest(path))
+            digest = files.digest(path)
         except OSError as error:
             raise PictureError(path, f"cannot be read: {error.strerror or error}") from error
+        label = number.get(row.label or "", -1)
+        return _Opened(task(method, picture, label, self._scorer(digest)), digest)
 
-    def _task(self, one: _Opened, label: int) -> Task:
+    def _scorer(self, digest: str) -> Scorer:
         if self.classifier is None:
-            return Task(picture=one.picture, label=label, scorer=_no_scores)
+            return _no_scores
         out_of_fold = self.settings.out_of_fold
-        judge = self.classifier.unbiased(one.digest) if out_of_fold else self.classifier
-        return Task(picture=one.picture, label=label, scorer=judge.scores)
+        return (self.classifier.unbiased(digest) if out_of_fold else self.classifier).scores
 
     def _record(self, row: Row, one: _Opened, proposal: Proposal) -> Record:
         edits = _edits_of(row, one, proposal, self.model, relabels=self.relabels)
@@ -308,7 +308,7 @@ def _edits_of(
     row: Row, opened: _Opened, proposal: Proposal, model: str | None, *, relabels: bool
 ) -> list[Edit]:
     """One edit for the row, or one for each of several objects."""
-    size = opened.picture.size
+    size = opened.task.picture.size
     known = Edit(
         picture=row.file_name,
         edit="keep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from garim.boxes import Box
 from garim.models.classifier import Scores
@@ -15,11 +15,16 @@ Scorer = Callable[[Pixels], Scores]
 """Crops, RGB uint8 of shape ``(n, size, size, 3)``, to class scores ``(n, classes)``."""
 
 
+Seen = TypeVar("Seen")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Generic[Seen]):
     """One picture under one label."""
 
     picture: Decoded
+    seen: Seen
+    """What the method's look at the picture gave."""
     label: int
     """Class number; −1 where there is none, which only methods without a model meet."""
     scorer: Scorer
@@ -47,12 +52,20 @@ class Proposal:
     """Class that the picture shows instead of its label."""
 
 
-class Method(Protocol):
+class Method(Protocol[Seen]):
     """An extraction method, ready to work."""
 
     decodes_at_least: int | None
     """Pixels a side that the method needs; None for the full picture."""
     pictures_at_once: int
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+    def look(self, picture: Decoded) -> Seen:
+        """Do what needs the picture alone; runs in threads, beside the network."""
+
+    def __call__(self, tasks: Sequence[Task[Seen]]) -> list[Proposal]:
         """Look for the labelled object in each task; one proposal each, in order."""
+
+
+def task(method: Method[Seen], picture: Decoded, label: int, scorer: Scorer) -> Task[Seen]:
+    """Have a method look at a picture."""
+    return Task(picture=picture, seen=method.look(picture), label=label, scorer=scorer)

@@ -12,7 +12,7 @@ from garim.extraction.methods import Proposal, Task
 from garim.extraction.scoring import resized, scored
 from garim.extraction.settings import ExtractSettings
 from garim.models.classifier import Classifier, Scores
-from garim.pictures import Pixels, to_array
+from garim.pictures import Decoded, Pixels, to_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,15 @@ class RegionMethod:
         self.decodes_at_least = decodes_at_least
         self.pictures_at_once = 8
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
-        """Look at each picture by itself; score all regions together."""
-        found = [self._found(task) for task in tasks]
+    def look(self, picture: Decoded) -> Found:
+        """Find the regions, in full pixels."""
+        found = self.find(to_array(picture.image))
+        sx, sy = picture.scale
+        return replace(found, boxes=tuple(box.scale(1 / sx, 1 / sy) for box in found.boxes))
+
+    def __call__(self, tasks: Sequence[Task[Found]]) -> list[Proposal]:
+        """Score the regions of all pictures together."""
+        found = [task.seen for task in tasks]
         plain = [self._plain(one) for one in found]
         if self.classifier is None:
             return plain
@@ -65,11 +71,6 @@ class RegionMethod:
         scores = scored(tasks, crops)
         return [self._judged(*one) for one in zip(tasks, found, plain, scores, strict=True)]
 
-    def _found(self, task: Task) -> Found:
-        found = self.find(to_array(task.picture.image))
-        sx, sy = task.picture.scale
-        return replace(found, boxes=tuple(box.scale(1 / sx, 1 / sy) for box in found.boxes))
-
     def _plain(self, found: Found) -> Proposal:
         if not found.boxes:
             return Proposal(box=None, changed=False, score_before=None, score_after=0.0,
@@ -77,7 +78,7 @@ class RegionMethod:
         return Proposal(box=found.boxes[0], changed=True, score_before=None, score_after=1.0,
                         reason=self.reason)  # fmt: skip
 
-    def _judged(self, task: Task, found: Found, plain: Proposal, scores: Scores) -> Proposal:
+    def _judged(self, task: Task[Found], found: Found, plain: Proposal, scores: Scores) -> Proposal:
         whole, regions = scores[0], scores[1:]
         before = float(whole[task.label])
         if self.settings.skips(whole, task.label):

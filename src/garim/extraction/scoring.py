@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def resized(picture: Decoded, box: Box | None, side: int) -> Pixels:
     return to_array(picture.crop(box or Box.whole(*picture.size), (side, side)))
 
 
-def scored(tasks: Sequence[Task], batches: Sequence[Pixels]) -> list[Scores]:
+def scored(tasks: Sequence[Task[Any]], batches: Sequence[Pixels]) -> list[Scores]:
     """Score each task's crops with its own scorer; tasks with one scorer share its calls."""
     members: dict[Scorer, list[int]] = defaultdict(list)  # equal, not identical: bound methods
     for index, task in enumerate(tasks):

@@ -72,7 +72,7 @@ def windows_of_document(settings: ExtractSettings) -> Cutter:
 class _Search:
     """Where the search in one picture stands."""
 
-    task: Task
+    task: Task[Pixels]
     extent: Box
     scores: Scores | None = None
     found: bool = False
@@ -108,10 +108,17 @@ class SelfExtraction:
         self.decodes_at_least = decodes_at_least
         self.pictures_at_once = max(1, settings.batch // (crops + 1))
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Proposal]:
+    def look(self, picture: Decoded) -> Pixels:
+        """Bring the picture to the network's size."""
+        size = (self.size, self.size)
+        if self.decodes_at_least is None:
+            return to_array(picture.image.resize(size))
+        return to_array(picture.image.resize(size, Image.Resampling.BILINEAR))
+
+    def __call__(self, tasks: Sequence[Task[Pixels]]) -> list[Proposal]:
         """Search all pictures together, so that their crops share batches."""
         searches = [_Search(task, Box.whole(*task.picture.size)) for task in tasks]
-        wholes = [self._whole(task.picture) for task in tasks]
+        wholes = [task.seen[None] for task in tasks]
         for search, scores in zip(searches, scored(tasks, wholes), strict=True):
             search.scores = scores[0]
         before = [_of(search) for search in searches]
@@ -122,12 +129,6 @@ class SelfExtraction:
         for number in range(1, self.settings.rounds + 1):
             self._round(number, [search for search in searches if search.active])
         return [self._proposal(s, b) for s, b in zip(searches, before, strict=True)]
-
-    def _whole(self, picture: Decoded) -> Pixels:
-        size = (self.size, self.size)
-        if self.decodes_at_least is None:
-            return to_array(picture.image.resize(size))[None]
-        return to_array(picture.image.resize(size, Image.Resampling.BILINEAR))[None]
 
     def _round(self, number: int, searches: Sequence[_Search]) -> None:
         cuts = [self.cut(s.task.picture, s.extent, self.size) for s in searches]
