@@ -171,8 +171,13 @@ def _judged(
 ) -> Iterable[dict[str, Any]]:
     objects: list[tuple[str, Object]] = [(r.file_name, o) for r in truth.rows for o in r.objects]
     for part, proposed in boxes.items():
-        judged: LocalizationReport = localization_report(proposed, objects)
-        yield {"method": name, "part": part, **judged.figures()}
+        named = list(proposed)
+        judged: LocalizationReport = localization_report(named, objects)
+        classes = {}
+        for label in sorted({label for _, label, _ in named}):
+            own = localization_report([one for one in named if one[1] == label], objects)
+            classes[label] = {"boxes": own.figures()["boxes"], "corloc": own.figures()["corloc"]}
+        yield {"method": name, "part": part, **judged.figures(), "classes": classes}
 
 
 def _line(row: dict[str, Any]) -> str:

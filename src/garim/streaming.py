@@ -33,6 +33,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _shown: ContextVar[Progress | None] = ContextVar("garim_progress", default=None)
+_hidden: ContextVar[Progress | None] = ContextVar("garim_hidden_progress", default=None)
 
 
 class _Rate(ProgressColumn):
@@ -68,11 +69,25 @@ def showing_progress(enabled: bool = True) -> Iterator[None]:
 @contextmanager
 def hidden_progress() -> Iterator[None]:
     """Show no progress of the work in the block: it is a part of what is shown already."""
-    token = _shown.set(None)
+    with _showing(None, _shown.get() or _hidden.get()):
+        yield
+
+
+@contextmanager
+def revealed_progress() -> Iterator[None]:
+    """Show the progress of the work in the block though it was hidden: of one that takes hours."""
+    with _showing(_shown.get() or _hidden.get(), None):
+        yield
+
+
+@contextmanager
+def _showing(shown: Progress | None, hidden: Progress | None) -> Iterator[None]:
+    tokens = _shown.set(shown), _hidden.set(hidden)
     try:
         yield
     finally:
-        _shown.reset(token)
+        _shown.reset(tokens[0])
+        _hidden.reset(tokens[1])
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

@@ -211,10 +211,8 @@ def test_interrupted_indexing_goes_on(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, data, to = garim.load_model(world.model), garim.read(world.data), tmp_path / "index"
-    embeddings = importlib.import_module("garim.similarity.embeddings")
     module = importlib.import_module("garim.similarity.index")
-    monkeypatch.setattr(embeddings, "_AT_ONCE", 4)
-    monkeypatch.setattr(module, "_SAVED", 1)
+    monkeypatch.setattr(module, "PART", 4)
     append, calls = Store.append, []
 
     def killed(self: Store, *given: Any) -> None:
@@ -227,8 +225,10 @@ def test_interrupted_indexing_goes_on(
     with pytest.raises(KeyboardInterrupt):
         similarity.index(data, to, model)
     assert len(similarity.Index(to)) == 8
+    assert [path.name for path in tmp_path.iterdir()].count("index.unfinished") == 1
     again = similarity.index(data, to, model)
     assert (again.added, again.known, len(again.index)) == (16, 8, 24)
+    assert not (tmp_path / "index.unfinished").exists()
     whole = similarity.index(data, tmp_path / "whole", model).index
     assert json.loads((to / "config.json").read_text())["about"] == whole.store.config.about
     numbers = np.arange(24)

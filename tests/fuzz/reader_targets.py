@@ -37,7 +37,7 @@ from garim.models.embedder import Embedder, EmbedderCard
 from garim.models.networks import create
 from garim.models.saved import load as load_model
 from garim.models.upscaler import Upscaler, UpscalerCard, create_upscaler
-from garim.plan import Edit, Plan
+from garim.plan import Edit, Plan, Subject
 from garim.similarity.index import SCHEMA, Index
 from garim.similarity.store import Store, StoreConfig
 
@@ -169,7 +169,7 @@ def _plan(folder: Path) -> None:
         Edit(picture="a/1.png", edit="crop", label="dog", digest="0" * 32, size=(15, 12),
              box=Box(1, 2, 8, 9), score_before=0.5, score_after=0.9),
         Edit(picture="a/2.png", edit="relabel", label="dog", to="cat", reason="looks like a cat"),
-        Edit(picture="a/3.png", edit="drop", check="exact_duplicates"),
+        Edit(picture="a/3.png", edit="drop", kept=Subject(picture="a/1.png", size=(15, 12))),
         Edit(picture="a/4.png", edit="move", to="test"),
     )  # fmt: skip
     folder.mkdir(parents=True)
@@ -179,8 +179,9 @@ def _plan(folder: Path) -> None:
 
     proposed = plans.reading.proposals(folder / "plan.jsonl")
     decisions = Decisions(folder / "plan.jsonl")
-    decisions.decide(proposed.keys[:1], {"state": "accepted"})
-    decisions.decide(proposed.keys[1:2], {"state": "rejected"})
+    decisions.decide((proposed.keys[:1], {"state": "accepted"}))
+    stays = {"picture": "a/3.png"}
+    decisions.decide((proposed.keys[2:3], {"keep": stays}), (proposed.keys[1:2], {"keep": None}))
 
 
 def _load_plan(folder: Path) -> None:

@@ -22,7 +22,7 @@ from garim.evaluation.localization import localization_report
 from garim.formats.rows import Object
 from garim.models.classifier import Card, Classifier
 from garim.models.networks import create
-from garim.plan import Edit, Plan, Round
+from garim.plan import Edit, Plan, Round, Subject
 from garim.report import (
     dataset_sheet,
     evaluation_report,
@@ -208,7 +208,7 @@ def test_a_plan_of_an_audit(data: Dataset, tmp_path: Path) -> None:
     names = [row.file_name for row in data]
     edits = (
         Edit(picture=names[0], edit="drop", label="사과", check="near_duplicates",
-             reason=f"much like {names[1]}", state="rejected"),
+             kept=Subject(picture=names[1]), state="rejected"),
         Edit(picture=names[2], edit="relabel", label=HOSTILE, to="사과", score_before=0.125),
         Edit(picture=names[3], edit="move", label="사과", split="train", to="test"),
     )  # fmt: skip

@@ -48,7 +48,7 @@ def make_plan(folder: Path) -> Path:
         replace(known[1], edit="relabel", to="dog", score_before=0.1, reason="shows 'dog'",
                 check="label_errors"),
         replace(known[2], edit="drop", reason="the same file as cat/1.png",
-                check="exact_duplicates"),
+                check="exact_duplicates", kept=known[0].subject),
         replace(known[3], reason="no part is better", score_before=0.7, score_after=0.7),
         replace(known[4], edit="crop", box=box, score_before=0.4, score_after=0.97,
                 reason="shows 'dog'"),

@@ -156,8 +156,8 @@ def test_duplicates_side_by_side_and_korean(
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     assert page.locator(".stage figcaption").all_inner_texts() == [
-        "제외: cat/3.png",
-        "남김: cat/1.png",
+        "제외: cat/3.png · 64 × 48",
+        "남김: cat/1.png · 64 × 48",
     ]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     context.close()
@@ -223,7 +223,7 @@ def test_redraw_by_touch(chromium: Any, serve: Callable[..., Any], plan: Path) -
     phone = {"width": 390, "height": 800}
     context = chromium.new_context(viewport=phone, has_touch=True, is_mobile=True)
     page = opened(context.new_page(), served)
-    card(page, 0).locator(".edit").tap()
+    card(page, 0).locator(".open").tap()
     area = page.locator(".editor image").bounding_box()
     scale = area["width"] / 64
     finger = context.new_cdp_session(page)
@@ -267,7 +267,7 @@ def test_labels_are_chosen_from_the_classes_or_written(
 ) -> None:
     served = serve(plan)
     opened(page, served)
-    card(page, 1).locator(".edit").click()
+    card(page, 1).locator(".open").click()
     page.wait_for_selector("#look .label")
     chosen = page.locator("#look .label[aria-pressed=true]")
     assert page.locator("#look .label").all_inner_texts() == ["1 cat", "2 dog", "3 개"]
@@ -281,7 +281,7 @@ def test_labels_are_chosen_from_the_classes_or_written(
     wait_for_states(served, "pppppp")
     assert served.session.edit(1).to == "dog"
     page.keyboard.press("Escape")
-    card(page, 0).locator(".edit").click()
+    card(page, 0).locator(".open").click()
     page.locator("#look .label", has_text="dog").click()
     wait_for_states(served, "appppp")
     assert served.session.edit(0).edit == "relabel"

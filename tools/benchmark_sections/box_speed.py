@@ -10,16 +10,16 @@ HEAD = """
 ## How fast the boxes are
 
 ```sh
-python benchmarks/extraction_speed.py --networks mobilenetv2 --keras PYTHON --slow 2 \\
-    --throughput 3000 --json docs/benchmarks/extraction_speed.json
+python benchmarks/extraction_speed.py --keras PYTHON --throughput 10000 \\
+    --json docs/benchmarks/extraction_speed.json
 ```
 
 Seconds per picture, all in one run on one machine ({processor}; {threads} threads). The document's
 procedure looks at a picture and 70 crops in each of three rounds: (a) with one call of the network
 per crop, (b) with its crops in batches. `self` is Garim's default, once its network is compiled.
-MobileNetV2 sees 224 px, and the localizer twice as much; `--networks vgg16` times that at 150 px,
-with random weights. The last columns are milliseconds of each part by itself; decoding runs beside
-the network, in threads.
+MobileNetV2 sees 224 px, VGG16 (with random weights) 150 px, and the localizer twice as much. The
+last columns are milliseconds of each part by itself; decoding and resizing run beside the network,
+in threads.
 
 | network | what | s | × Keras (a) | × (a) | × (b) | ready in s | decode | resize | network |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|

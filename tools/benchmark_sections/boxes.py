@@ -40,7 +40,20 @@ around small garments in the street the windows give more often, as they are wid
 
 def section(found: Figures) -> str:
     """Give the section; it must have been measured."""
-    return HEAD + "".join(map(_line, found["extraction_quality"])) + TAIL
+    rows = found["extraction_quality"]
+    street = [each for each in rows if each["part"] == "street" and "classes" in each]
+    return HEAD + "".join(map(_line, rows)) + TAIL + (_by_garment(street) if street else "")
+
+
+def _by_garment(rows: list[dict[str, Any]]) -> str:
+    classes = rows[0]["classes"]
+    text = "\nIn the street, CorLoc .5 by garment:\n\n"
+    text += row("method", *(f"{name} (n = {one['boxes']})" for name, one in classes.items()))
+    text += "|---|" + "---:|" * len(classes) + "\n"
+    for each in rows:
+        found = (f"{one['corloc']['0.5']:.3f}" for one in each["classes"].values())
+        text += row(each["method"], *found)
+    return text
 
 
 def _line(found: dict[str, Any]) -> str:

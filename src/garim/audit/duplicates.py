@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -115,7 +116,8 @@ def _drops(evidence: Evidence, kind: Kind) -> Iterator[Edit]:
                     and evidence.file_of[row] != evidence.file_of[kept]
                 ):
                     reason = f"{_WORDS[kind]} {evidence.row(kept).file_name}"
-                    yield evidence.edit(row, "drop", reason, f"{kind}_duplicates")
+                    drop = evidence.edit(row, "drop", reason, f"{kind}_duplicates")
+                    yield replace(drop, kept=evidence.subject(kept))
 
 
 _WORDS = {"exact": "the same file as", "recompressed": "the same picture as", "near": "much like"}

@@ -19,7 +19,7 @@ from garim.errors import Failure, ModelError
 from garim.execution import ExecutionSettings, executed
 from garim.execution.shards import ERROR
 from garim.formats.rows import Row
-from garim.plan import Edit, Kind
+from garim.plan import Edit, Kind, Subject
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,15 @@ class Evidence:
 
     def edit(self, number: int, kind: Kind, reason: str, check: str, to: str | None = None) -> Edit:
         """Propose an edit of a row's picture as it is now."""
+        row = self.row(number)
+        made = Edit(picture=row.file_name, edit=kind, label=row.label, reason=reason, check=check,
+                    to=to)  # fmt: skip
+        return made.about(self.subject(number))
+
+    def subject(self, number: int) -> Subject:
+        """Name a row's picture as it is now."""
         row, seen = self.row(number), self.looks[self.file_of[number]]
-        known = Edit(picture=row.file_name, edit=kind, label=row.label, split=row.split,
-                     reason=reason, check=check, to=to)  # fmt: skip
+        known = Subject(picture=row.file_name, split=row.split)
         if seen is None:
             return known
         return replace(known, digest=seen.fingerprint.digest, size=seen.fingerprint.size)

@@ -8,11 +8,12 @@ from typing import Annotated
 from rich.table import Table
 
 import garim
-from garim.cli.options import Flat, Out, Part
+from garim.cli.options import Execution, Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
 from garim.enhancement import Recognised, UpscaleSettings, recognise
 from garim.evaluation import UpscalingReport
+from garim.execution import ExecutionSettings
 from garim.report import training_report, upscaling_report
 from garim.training import UpscaleTrainSettings
 
@@ -25,6 +26,7 @@ def upscale(
     out: Path,
     then: Path | None = None,
     settings: Annotated[UpscaleSettings, Flat] = UpscaleSettings(),
+    execution: Execution = ExecutionSettings(),
     output: Out = Output(),
 ) -> int:
     """Enlarge pictures, animations and videos; format, transparency, profile, timing are kept.
@@ -38,7 +40,7 @@ def upscale(
     then
         Folder of a classifier, to say what is in the pictures before and after.
     """
-    found = garim.upscale(pictures, out, settings)
+    found = garim.upscale(pictures, out, settings, execution)
     said = [] if then is None else recognise(found, then)
     done = f"{len(found.rows)} enlarged ×{found.scale} into {out} ({found.seconds:.1f} s)"
     again = [f"{found.reused} of them were there already"] if found.reused else []

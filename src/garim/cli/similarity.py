@@ -10,9 +10,10 @@ from cyclopts import App, Parameter
 import garim
 from garim import similarity
 from garim.boxes import Box
-from garim.cli.options import Flat, Out, Part
+from garim.cli.options import Execution, Flat, Out, Part
 from garim.cli.show import Output, finish, table
 from garim.dataset import Selection
+from garim.execution import ExecutionSettings
 from garim.foreground import ForegroundSettings
 from garim.report import similarity_page
 from garim.similarity import EmbedSettings, IndexSettings
@@ -64,6 +65,7 @@ def index(
     model: Path | None = None,
     settings: Annotated[IndexSettings, Flat] = IndexSettings(),
     network: Annotated[EmbedSettings, Flat] = EmbedSettings(),
+    execution: Execution = ExecutionSettings(),
     part: Part = Selection(),
     output: Out = Output(),
 ) -> int:
@@ -79,7 +81,7 @@ def index(
         Folder of a classifier or embedder. Without it, a network with starting weights.
     """
     opened = None if model is None else garim.load_model(model)
-    made = similarity.index(garim.read(data, part), to, opened, settings, network)
+    made = similarity.index(garim.read(data, part), to, opened, settings, network, execution)
     return finish(output, made.to_dict(), _told(made))
 
 
@@ -90,6 +92,7 @@ def add(
     *,
     model: Path | None = None,
     runtime: str | None = None,
+    execution: Execution = ExecutionSettings(),
     part: Part = Selection(),
     output: Out = Output(),
 ) -> int:
@@ -107,7 +110,7 @@ def add(
         Runs the network faster: torch, onnx, openvino or auto. Default: plain PyTorch in float32.
     """
     opened = None if model is None else garim.load_model(model)
-    made = similarity.add(index, garim.read(data, part), runtime, opened)
+    made = similarity.add(index, garim.read(data, part), runtime, opened, execution)
     return finish(output, made.to_dict(), _told(made))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from garim import files
+from garim import files, locks
 from garim.enhancement.video import SUFFIXES
 from garim.errors import DatasetError, Failure, PictureError
 from garim.formats.placing import place
@@ -16,6 +19,9 @@ from garim.formats.tree import walk
 
 DONE = "upscaled.jsonl"
 """File in a folder of results that lists them, so that an interrupted run can be continued."""
+
+NOTES = ".upscaled-*.jsonl"
+"""Files beside it, one of each worker, until the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,35 @@ def listed(given: Sequence[Path | str], out: Path) -> tuple[list[Job], list[Fail
     return jobs, failures
 
 
+@contextmanager
+def listing_done(out: Path) -> Iterator[None]:
+    """Let no other run write to a folder of results; in the end its list has what workers noted.
+
+    Raises:
+        DatasetError: another process writes to it, or it cannot be written.
+    """
+    with locks.alone(out / ".upscaled.lock", out, "being written"):
+        _gather(out)
+        try:
+            yield
+        finally:
+            _gather(out)
+
+
+def _gather(out: Path) -> None:
+    """Bring what workers noted, now or in a run that was killed, into the list."""
+    notes = sorted(out.glob(NOTES), key=lambda path: path.stat().st_mtime_ns)
+    if notes:
+        known = dict(chain.from_iterable(map(_lines, [out / DONE, *notes])))
+        files.write_text(out / DONE, "".join(_line(*one) for one in known.items()))
+    for path in notes:
+        path.unlink(missing_ok=True)
+
+
 class Finished:
-    """What is finished in a folder of results.
+    """What is finished in a folder of results, as one worker knows it.
+
+    Each worker notes what it does in a file of its own, line by line, so that no two write to one.
 
     Args:
         out: the folder.
@@ -71,9 +104,9 @@ class Finished:
     """
 
     def __init__(self, out: Path, way: str) -> None:
-        self.path = out / DONE
+        self.notes = out / NOTES.replace("*", uuid.uuid4().hex)
         self.way = way
-        self.known = dict(_lines(self.path))
+        self.known = dict(chain.from_iterable(map(_lines, [out / DONE, *out.glob(NOTES)])))
 
     def digest(self, job: Job) -> str:
         """Name what the result of a job depends on.
@@ -95,25 +128,25 @@ class Finished:
 
     def begin(self, job: Job) -> None:
         """Note that the target will be ours, before there is one."""
-        self._write(job.name, "")
+        self._note(job.name, "")
 
     def end(self, job: Job, digest: str) -> None:
         """Note that a job is done."""
-        self._write(job.name, digest)
+        self._note(job.name, digest)
 
-    def _write(self, name: str, digest: str) -> None:
-        """Add a line; the one before may be broken off."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"picture": name, "of": digest}, ensure_ascii=False).encode()
-        with self.path.open("ab+") as stream:
-            stream.seek(max(stream.tell() - 1, 0))
-            stream.write((b"" if stream.read() in {b"", b"\n"} else b"\n") + line + b"\n")
+    def _note(self, name: str, digest: str) -> None:
+        with self.notes.open("ab") as stream:
+            stream.write(_line(name, digest).encode())
+
+
+def _line(name: str, digest: str) -> str:
+    return json.dumps({"picture": name, "of": digest}, ensure_ascii=False) + "\n"
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     """Read the lines; the last may be broken off."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             value = json.loads(line)
             found.append((str(value["picture"]), str(value["of"])))

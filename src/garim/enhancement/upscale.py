@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from garim import files, frames, pictures
+from garim import files
 from garim.enhancement.colours import enlarge_image
-from garim.enhancement.listing import Finished, Job, listed
+from garim.enhancement.listing import Job, listed, listing_done
 from garim.enhancement.methods import Method, chosen
 from garim.enhancement.settings import UpscaleSettings
-from garim.enhancement.video import enlarge_video
-from garim.errors import Failure, PictureError
-from garim.streaming import stream, track
+from garim.enhancement.stage import SHARD, Enlarging
+from garim.errors import Failure
+from garim.execution import ExecutionSettings, Record, executed
+from garim.execution.shards import ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ def upscale(
     given: Path | str | Sequence[Path | str],
     out: Path | str,
     settings: UpscaleSettings | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Upscaled:
     """Enlarge pictures, and all in folders; the originals stay as they are.
 
@@ -78,11 +81,14 @@ def upscale(
         given: pictures, videos and folders of them.
         out: folder for the results, under the same names.
         settings: scale, method, model.
+        execution: where it runs.
 
     Raises:
         SettingsError: settings that cannot work.
         ModelError: the model cannot be opened.
-        DatasetError: nothing to enlarge, or a result would replace an original.
+        DatasetError: nothing to enlarge, a result would replace an original, or another process
+            writes to the folder.
+        ExecutionError: unfinished work of another run is in the way.
     """
     started = time.perf_counter()
     settings = settings or UpscaleSettings()
@@ -90,17 +96,37 @@ def upscale(
     target = Path(out).expanduser()
     jobs, failures = listed([given] if isinstance(given, Path | str) else given, target)
     method = chosen(settings)
-    way = files.digest_of([settings.scale, settings.method, settings.quality, method.name])
     rows = []
-    for job, result in _done(jobs, method, Finished(target, way), settings):
-        if isinstance(result, PictureError):
-            failures.append(Failure(str(job.source), result.reason))
+    for job, record in _done(jobs, target, method, settings, execution):
+        if record[ERROR] is not None:
+            failures.append(Failure(str(job.source), record[ERROR]))
         else:
-            rows.append(result)
+            told = {name: record[name] for name in ("frames", "seconds")}
+            rows.append(UpscaledFile(picture=str(job.source), to=str(job.target), **told))
     return Upscaled(
         out=target, scale=settings.scale, method=settings.method, rows=tuple(rows),
         failures=tuple(failures), seconds=time.perf_counter() - started,
     )  # fmt: skip
+
+
+def _done(
+    jobs: Sequence[Job], out: Path, method: Method, settings: UpscaleSettings,
+    execution: ExecutionSettings | None,
+) -> Iterator[tuple[Job, Record]]:  # fmt: skip
+    """Do what is not done yet, and give what came of each job."""
+    # Whole paths: a worker on another machine may stand in another folder.
+    placed = [replace(j, source=j.source.absolute(), target=j.target.absolute()) for j in jobs]
+    way = files.digest_of([settings.scale, settings.method, settings.quality, method.name])
+    stage = Enlarging(root=Path(os.path.commonpath([job.source.parent for job in placed])),
+                      out=out.absolute(), method=method, settings=settings, way=way)  # fmt: skip
+    about = {"out": str(out.resolve()), "way": way}
+    with (
+        listing_done(out),
+        executed(stage, placed, execution, about=about, description="Enlarging",
+                 shard=SHARD) as found,
+    ):  # fmt: skip
+        for job, (_, record) in zip(jobs, found, strict=True):
+            yield job, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,47 +154,3 @@ def enlarger(settings: UpscaleSettings | None = None) -> ImageEnlarger:
     """
     how = settings or UpscaleSettings()
     return ImageEnlarger(chosen(how), how.scale)
-
-
-def _done(
-    jobs: Sequence[Job], method: Method, finished: Finished, settings: UpscaleSettings
-) -> Iterator[tuple[Job, UpscaledFile | PictureError]]:
-    """Do what is not done yet; pictures are opened ahead, in threads."""
-
-    def opened(job: Job) -> tuple[str, frames.WholePicture | None]:
-        digest = finished.digest(job)
-        if job.is_video or finished.has(job, digest):
-            return digest, None
-        return digest, frames.read(job.source, pictures.MAX_PIXELS // settings.scale**2)
-
-    for job, result in track(stream(opened, jobs), "Enlarging", len(jobs)):
-        if isinstance(result, PictureError):
-            yield job, result
-            continue
-        started, (digest, whole), count = time.perf_counter(), result, 0
-        try:
-            if not finished.has(job, digest):
-                finished.begin(job)
-                count = _enlarged(job, whole, method, settings)
-                finished.end(job, digest)
-        except PictureError as error:
-            yield job, error
-            continue
-        seconds = round(time.perf_counter() - started, 3)
-        yield (
-            job,
-            UpscaledFile(
-                picture=str(job.source), to=str(job.target), frames=count, seconds=seconds
-            ),
-        )
-
-
-def _enlarged(
-    job: Job, whole: frames.WholePicture | None, method: Method, settings: UpscaleSettings
-) -> int:
-    """Enlarge one file, and give how many frames it has."""
-    if whole is None:
-        return enlarge_video(job.source, job.target, method.colours)
-    large = [enlarge_image(f, method.colours, method.transparency) for f in whole.frames]
-    frames.write(whole.with_frames(large), job.target, settings.quality)
-    return len(large)

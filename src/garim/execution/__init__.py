@@ -2,6 +2,15 @@
 
 from garim.execution.run import ENGINES, Results, executed
 from garim.execution.settings import ExecutionSettings
-from garim.execution.stage import Record, Stage, Work
+from garim.execution.stage import Record, Stage, Work, check_seen
 
-__all__ = ["ENGINES", "ExecutionSettings", "Record", "Results", "Stage", "Work", "executed"]
+__all__ = [
+    "ENGINES",
+    "ExecutionSettings",
+    "Record",
+    "Results",
+    "Stage",
+    "Work",
+    "check_seen",
+    "executed",
+]

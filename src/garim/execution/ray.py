@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,7 +21,7 @@ from garim.errors import ExecutionError, SettingsError
 from garim.execution.local import DEATHS, Parts, dead, finish, portable, take_threads
 from garim.execution.settings import ExecutionSettings
 from garim.execution.shards import RUN, Shards
-from garim.execution.stage import Stage, Work
+from garim.execution.stage import Stage, Work, check_seen
 from garim.streaming import Step
 
 
@@ -120,7 +119,7 @@ class _Actor:
 
         take_threads(1)
         stage: Stage[Any] = ray.get(self.held[0])
-        _check_seen(stage, self.shards)
+        check_seen(self.shards.folder / RUN, stage.root)
         return stage.open()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -145,12 +144,3 @@ class _Actor:
             yield
         finally:
             path.unlink(missing_ok=True)
-
-
-def _check_seen(stage: Stage[Any], shards: Shards) -> None:
-    for path in (shards.folder / RUN, stage.root):
-        if not path.exists():
-            raise ExecutionError(
-                f"{platform.node()} does not see {path}; put the pictures, and the folder that "
-                "--work names, where every machine of the cluster has them under the same path"
-            )

@@ -21,6 +21,9 @@ from garim.streaming import Step, steps
 
 Item = TypeVar("Item")
 
+SHARD = 256
+"""Items of a shard, where nothing else is said."""
+
 Engine = Callable[[Stage[Any], Parts, Sequence[int], Shards, ExecutionSettings, Step], None]
 
 ENGINES: dict[str, Engine] = {
@@ -51,6 +54,7 @@ def executed(
     about: Mapping[str, Any],
     beside: Path | None = None,
     description: str,
+    shard: int = SHARD,
 ) -> Iterator[Results[Item]]:
     """Do the work, or what is left of it, and give the results; shards go when the block ends well.
 
@@ -64,6 +68,7 @@ def executed(
         beside: file or folder of the result; shards stand beside it until it is written. Without
             it, and without ``settings.work``, they are temporary.
         description: shown beside the progress bar.
+        shard: items of a shard, where the settings say nothing.
 
     Raises:
         SettingsError: settings that cannot work.
@@ -75,9 +80,10 @@ def executed(
     with ExitStack() as stack:
         shards = Shards(_folder(chosen, beside, stack), dict(stage.schema))
         stack.enter_context(_alone(shards.folder))
-        shards.begin({"stage": stage.name, "items": len(items), "shard": chosen.shard,
+        size = chosen.shard or shard
+        shards.begin({"stage": stage.name, "items": len(items), "shard": size,
                       "digest": _digest(stage, items), **about})  # fmt: skip
-        parts = [items[at : at + chosen.shard] for at in range(0, len(items), chosen.shard)]
+        parts = [items[at : at + size] for at in range(0, len(items), size)]
         _do(stage, parts, shards, chosen, description)
         yield Results(parts, shards)
         shards.remove()

@@ -20,8 +20,9 @@ class ExecutionSettings:
     address: str | None = None
     """Address of a Ray cluster, such as `auto` on one of its machines. Default: a cluster of this
     machine alone."""
-    shard: int = 256
-    """Pictures of one shard. Whoever is interrupted loses the shards that were begun."""
+    shard: int | None = None
+    """Pictures of one shard, which one worker does; whoever is interrupted loses the shards that
+    were begun. Default: 256; 8 where pictures are enlarged."""
     work: Path | None = None
     """Folder for the shards until the result is written; every machine must see it. Default: beside
     the result."""
@@ -33,7 +34,7 @@ class ExecutionSettings:
             problems.append(f"there is no engine {self.engine!r}; known: {', '.join(engines)}")
         if self.workers < 1:
             problems.append(f"workers must be at least 1, not {self.workers}")
-        if self.shard < 1:
+        if self.shard is not None and self.shard < 1:
             problems.append(f"shard must be at least 1, not {self.shard}")
         if self.address is not None and self.engine != "ray":
             problems.append("an address is for --engine ray")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from garim.errors import PictureError
+from garim.errors import ExecutionError, PictureError
 
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
@@ -15,6 +16,21 @@ Record = dict[str, Any]
 
 Work = Callable[[Sequence[Item_contra]], Iterator[Record | PictureError]]
 """One result for each item, in their order. An item that cannot be read gives its error."""
+
+
+def check_seen(*paths: Path) -> None:
+    """Refuse to work where a file or folder of the run is not there.
+
+    Raises:
+        ExecutionError: this machine lacks one.
+    """
+    for path in paths:
+        if not path.exists():
+            raise ExecutionError(
+                f"{platform.node()} does not see {path}; put the pictures, the result, and the "
+                "folder that --work names, where every machine of the cluster has them under the "
+                "same path"
+            )
 
 
 class Stage(Protocol[Item_contra]):

@@ -3,19 +3,23 @@
 ``PLAN.decisions.jsonl`` holds a line per decision, flushed to the disk before it counts:
 
 =========================================  ====================================================
-``{"lines": [key, …], "set": {…}}``        some of ``state``, ``box`` and ``to`` of these edits;
-                                           null means as it was proposed
+``{"lines": [key, …], "set": {…}}``        some of ``state``, ``box``, ``to``, ``drop`` and
+                                           ``keep`` of these edits; null means as it was proposed
+``{"together": [{…}, {…}]}``               several of these as one decision
 ``{"undo": true}``                         takes the last decision back that still stands
 =========================================  ====================================================
 
 An edit is named by the digest of its line, so that a decision holds only for what the reviewer
 saw; the plan itself is never written. A last line that was cut off is no decision.
+
+``drop`` and ``keep`` are the pictures (`Subject`) of a group of copies that the edit leaves out and
+that stays. Where another one stays, what else was proposed for the first is done to it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -25,7 +29,7 @@ from garim.boxes import Box
 from garim.errors import PlanError
 from garim.formats.labels import clean
 from garim.plan.disk import append_line
-from garim.plan.edits import Edit, Proposed, State
+from garim.plan.edits import Edit, Proposed, State, Subject, subject
 
 REDRAWN = ("crop", "keep")
 """Edits whose box can be drawn; each becomes a crop."""
@@ -33,17 +37,26 @@ REDRAWN = ("crop", "keep")
 RELABELLED = ("crop", "keep", "drop", "relabel")
 """Edits whose label can be set, unless they are one of several objects; each becomes a relabel."""
 
+FOLLOWING = ("relabel", "move")
+"""Edits that are as right for a copy of their picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is decided about one edit; box and label are None where the proposal stands."""
+    """What is decided about one edit; all but the state are None where the proposal stands."""
 
     state: State = "proposed"
     box: Box | None = None
     to: str | None = None
+    drop: Subject | None = None
+    """The copy to leave out."""
+    keep: Subject | None = None
+    """The copy that stays."""
 
 
 Before = dict[str, Verdict | None]
+Choice = tuple[Iterable[str], dict[str, Any]]
+"""Keys of edits, and what is set."""
 
 
 class Decisions:
@@ -63,14 +76,16 @@ class Decisions:
         if self.path.exists():
             self._read()
 
-    def decide(self, keys: Iterable[str], values: dict[str, Any]) -> None:
-        """Write a decision about some edits.
+    def decide(self, *choices: Choice) -> None:
+        """Write a decision about some edits; of several choices, all or none is taken.
 
         Raises:
             PlanError: values that no decision has.
         """
-        line = {"lines": list(dict.fromkeys(keys)), "set": values}
-        _change(values)
+        parts = [{"lines": list(dict.fromkeys(keys)), "set": values} for keys, values in choices]
+        for _, values in choices:
+            _change(values)
+        line = parts[0] if len(parts) == 1 else {"together": parts}
         append_line(self.path, line)
         self._take(line)
 
@@ -111,11 +126,13 @@ class Decisions:
                     self.verdicts[key] = verdict
             self.changed.append(tuple(before))
             return
-        keys, change = [str(key) for key in line["lines"]], _change(line["set"])
-        self._standing.append({key: self.verdicts.get(key) for key in keys})
-        for key in keys:
+        parts = line["together"] if "together" in line else [line]
+        changes = [(str(key), _change(one["set"])) for one in parts for key in one["lines"]]
+        before = {key: self.verdicts.get(key) for key, _ in changes}
+        for key, change in changes:
             self.verdicts[key] = replace(self.verdicts.get(key, Verdict()), **change)
-        self.changed.append(tuple(keys))
+        self._standing.append(before)
+        self.changed.append(tuple(before))
 
 
 def beside(plan: Path) -> Path:
@@ -134,25 +151,52 @@ def _change(values: dict[str, Any]) -> dict[str, Any]:
     Raises:
         PlanError: nothing, or a value that cannot be.
     """
-    state, box = values.get("state", "proposed"), values.get("box")
-    if not values or set(values) - {"state", "box", "to"}:
-        raise PlanError(f"a decision sets state, box or to, not {', '.join(values) or 'nothing'}")
-    if state not in get_args(State):
-        raise PlanError(f"state is {state!r}; expected one of {', '.join(get_args(State))}")
+    if not values or set(values) - set(_READ):
+        known, found = ", ".join(_READ), ", ".join(values) or "nothing"
+        raise PlanError(f"a decision sets some of {known}, not {found}")
     try:
-        drawn = None if box is None else Box.from_xywh(box)
+        return {name: _READ[name](name, value) for name, value in values.items()}
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise PlanError(f"a decision cannot set {', '.join(values)} so: {error}") from error
+
+
+def _state(name: str, value: Any) -> Any:
+    if value not in get_args(State):
+        raise PlanError(f"{name} is {value!r}; expected one of {', '.join(get_args(State))}")
+    return value
+
+
+def _drawn(name: str, value: Any) -> Box | None:
+    try:
+        box = None if value is None else Box.from_xywh(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise PlanError(f"box must be [x, y, width, height], not {box!r:.80}") from error
-    if drawn is not None and drawn.is_degenerate:
-        raise PlanError(f"the box {box} has no area")
-    if values.get("to") is not None and clean(values["to"]) is None:
-        raise PlanError("the label in 'to' is empty")
-    read = {"state": state, "box": drawn, "to": clean(values.get("to"))}
-    return {name: read[name] for name in values}
+        raise PlanError(f"{name} must be [x, y, width, height], not {value!r:.80}") from error
+    if box is not None and box.is_degenerate:
+        raise PlanError(f"the {name} {value} has no area")
+    return box
+
+
+def _label(name: str, value: Any) -> str | None:
+    if value is not None and clean(value) is None:
+        raise PlanError(f"the label in {name!r} is empty")
+    return clean(value)
+
+
+def _copy(name: str, value: Any) -> Subject | None:
+    return None if value is None else subject(name, value)
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "state": _state,
+    "box": _drawn,
+    "to": _label,
+    "drop": _copy,
+    "keep": _copy,
+}
 
 
 def misfit(edit: Edit, change: dict[str, Any]) -> str | None:
-    """Give the reason why an edit cannot have a reviewer's box or label, or None if it can."""
+    """Give the reason why an edit cannot have a reviewer's choice, or None if it can."""
     if edit.error is not None:
         return f"cannot be opened: {edit.error}"
     if change.get("box") is not None and edit.edit not in REDRAWN:
@@ -161,6 +205,8 @@ def misfit(edit: Edit, change: dict[str, Any]) -> str | None:
         return f"a {edit.edit} has no label to choose"
     if change.get("to") is not None and edit.instance is not None:
         return "is one of several objects; its picture has one label"
+    if change.get("keep") is not None and (edit.edit != "drop" or edit.kept is None):
+        return "is no copy of which another one stays"
     return None
 
 
@@ -168,12 +214,29 @@ def decided(edit: Edit, verdict: Verdict | None) -> Edit:
     """Give an edit as the reviewer wants it, with what was proposed kept in ``proposed``."""
     if verdict is None:
         return edit
-    proposed = Proposed(edit=edit.edit, box=edit.box, to=edit.to)
+    now = _of_copies(edit, verdict)
     if verdict.to is not None and verdict.to != edit.to:
-        return replace(edit, edit="relabel", to=verdict.to, state=verdict.state, proposed=proposed)
-    if verdict.box is not None and verdict.box != edit.box:
-        return replace(edit, edit="crop", box=verdict.box, state=verdict.state, proposed=proposed)
-    return replace(edit, state=verdict.state)
+        now = replace(now, edit="relabel", to=verdict.to)
+    elif verdict.box is not None and verdict.box != edit.box:
+        now = replace(now, edit="crop", box=verdict.box)
+    other = edit.picture if now.picture != edit.picture else None
+    if other or (now.edit, now.box, now.to) != (edit.edit, edit.box, edit.to):
+        before = Proposed(edit=edit.edit, box=edit.box, to=edit.to, picture=other)
+        now = replace(now, proposed=before)
+    return replace(now, state=verdict.state)
+
+
+def _of_copies(edit: Edit, verdict: Verdict) -> Edit:
+    """Give an edit with the reviewer's choice of the copy to leave out, and of the one to keep."""
+    if edit.edit in FOLLOWING and verdict.keep is not None:
+        return edit.about(verdict.keep)
+    if edit.edit != "drop" or edit.kept is None:
+        return edit
+    kept = verdict.keep or edit.kept
+    reason = edit.reason
+    if reason.endswith(edit.kept.picture):
+        reason = reason.removesuffix(edit.kept.picture) + kept.picture
+    return replace(edit, kept=kept, reason=reason).about(verdict.drop or edit.subject)
 
 
 def merged(

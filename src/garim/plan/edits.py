@@ -12,21 +12,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
-from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from garim import files
 from garim.boxes import Box
 from garim.errors import Failure, PlanError
 from garim.formats.labels import clean
 from garim.formats.rows import SPLITS
-from garim.pictures import MAX_SIDE
+from garim.plan import plain
 
 VERSION = 1
 
 Kind = Literal["crop", "keep", "drop", "relabel", "move"]
 State = Literal["proposed", "accepted", "rejected"]
+_Value = TypeVar("_Value")
 
 EDITS: dict[str, str] = {
     "crop": "cut the picture to its box",
@@ -56,11 +56,31 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """What was proposed, where a reviewer drew another box or chose another label."""
+    """What was proposed, where a reviewer chose another box, label or picture."""
 
     edit: Kind
     box: Box | None = None
     to: str | None = None
+    picture: str | None = None
+    """Only where the reviewer chose another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The picture that an edit is about."""
+
+    picture: str
+    """File name relative to the dataset's root."""
+    split: str | None = None
+    digest: str | None = None
+    """Digest of the file that the edit was made for; apply refuses any other content."""
+    size: tuple[int, int] | None = None
+    """Width and height of the upright picture, pixels."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the subject as it stands in the file; fields without a value are left out."""
+        values = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +116,19 @@ class Edit:
     error: str | None = None
     """Why the picture could not be looked at."""
     history: tuple[Round, ...] = ()
+    kept: Subject | None = None
+    """The copy that stays where this picture is dropped."""
     proposed: Proposed | None = None
-    """What stood here before a reviewer changed the box or the label."""
+    """What stood here before a reviewer changed the box, the label or the picture."""
+
+    @property
+    def subject(self) -> Subject:
+        """The picture that the edit is about."""
+        return Subject(picture=self.picture, split=self.split, digest=self.digest, size=self.size)
+
+    def about(self, other: Subject) -> Edit:
+        """Give the same edit of another picture."""
+        return replace(self, **{one.name: getattr(other, one.name) for one in fields(other)})
 
     def to_dict(self) -> dict[str, Any]:
         """Give the edit as it stands in the file; fields without a value are left out."""
@@ -120,7 +151,7 @@ class Edit:
         try:
             _check_choice("edit", given["edit"], get_args(Kind))
             _check_choice("state", given.get("state", "proposed"), get_args(State))
-            given["picture"] = text("picture", given["picture"])
+            given["picture"] = plain.text("picture", given["picture"])
             for name, value in given.items():
                 if value is not None and name in _FROM_PLAIN:
                     given[name] = _FROM_PLAIN[name](name, value)
@@ -143,63 +174,13 @@ def _plain(value: Any) -> Any:
         return value.xywh()
     if isinstance(value, float):
         return round(value, 6)
+    if isinstance(value, Subject):
+        return value.to_dict()
     if isinstance(value, Round | Proposed):
         return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def text(name: str, value: Any) -> str:
-    """Check a text of a plan; a TypeError or ValueError says what is wrong."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be text, not {value!r:.80}")
-    if "\0" in value or not _is_unicode(value):
-        raise ValueError(f"{name} must be Unicode text without null, not {value!r:.80}")
-    return value
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
-
-
-def number(name: str, value: Any) -> float:
-    """Check a number of a plan; a TypeError says what is wrong."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise TypeError(f"{name} must be a finite number, not {value!r:.80}")
-    return float(value)
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, not {value!r:.80}")
-    return value
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be true or false, not {value!r:.80}")
-    return value
-
-
-def _box(name: str, value: Any) -> Box:
-    if not isinstance(value, list) or len(value) != 4:
-        raise TypeError(f"{name} must be [x, y, width, height], not {value!r:.80}")
-    return Box.from_xywh([number(name, one) for one in value])
-
-
-def _size(name: str, value: Any) -> tuple[int, int]:
-    if (
-        not isinstance(value, list)
-        or len(value) != 2
-        or not all(isinstance(one, int) and 0 < one <= MAX_SIDE for one in value)
-    ):
-        raise TypeError(f"{name} must be [width, height] in pixels, not {value!r:.80}")
-    return value[0], value[1]
 
 
 def _history(name: str, value: Any) -> tuple[Round, ...]:
@@ -212,32 +193,49 @@ def _proposed(name: str, value: Any) -> Proposed:
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be an object {{…}}, not {value!r:.80}")
     _check_choice("edit", value["edit"], get_args(Kind))
-    box, to = value.get("box"), value.get("to")
     return Proposed(
         edit=value["edit"],
-        box=None if box is None else _box("box", box),
-        to=None if to is None else text("to", to),
+        box=_optional(value, "box", plain.box),
+        to=_optional(value, "to", plain.text),
+        picture=_optional(value, "picture", plain.text),
     )
+
+
+def subject(name: str, value: Any) -> Subject:
+    """Read a subject; a KeyError, TypeError or ValueError says what is wrong."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be an object {{…}}, not {value!r:.80}")
+    return Subject(
+        picture=plain.text("picture", value["picture"]),
+        split=_optional(value, "split", plain.text),
+        digest=_optional(value, "digest", plain.text),
+        size=_optional(value, "size", plain.size),
+    )
+
+
+def _optional(value: dict[str, Any], name: str, read: Callable[[str, Any], _Value]) -> _Value | None:
+    return None if value.get(name) is None else read(name, value[name])
 
 
 def _round(value: dict[str, Any]) -> Round:
     return Round(
-        round=_whole("round", value["round"]),
-        box=None if value["box"] is None else _box("box", value["box"]),
-        score=number("score", value["score"]),
-        predicted=text("predicted", value["predicted"]),
-        changed=_flag("changed", value["changed"]),
+        round=plain.whole("round", value["round"]),
+        box=None if value["box"] is None else plain.box("box", value["box"]),
+        score=plain.number("score", value["score"]),
+        predicted=plain.text("predicted", value["predicted"]),
+        changed=plain.flag("changed", value["changed"]),
     )
 
 
 _FIELDS = frozenset(one.name for one in fields(Edit))
 _TEXTS = ("label", "split", "digest", "reason", "check", "model", "to", "error")
 _FROM_PLAIN: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(_TEXTS, text),
-    **dict.fromkeys(("score_before", "score_after"), number),
-    "box": _box,
-    "size": _size,
-    "instance": _whole,
+    **dict.fromkeys(_TEXTS, plain.text),
+    **dict.fromkeys(("score_before", "score_after"), plain.number),
+    "box": plain.box,
+    "size": plain.size,
+    "instance": plain.whole,
+    "kept": subject,
     "history": _history,
     "proposed": _proposed,
 }

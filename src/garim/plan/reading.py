@@ -11,7 +11,8 @@ from typing import Any
 from garim import remote
 from garim.errors import PlanError
 from garim.plan.decisions import Decisions, key_of, merged
-from garim.plan.edits import VERSION, Plan, number, object_in, parse_line, text
+from garim.plan.edits import VERSION, Plan, object_in, parse_line
+from garim.plan.plain import number, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from garim import pictures
 from garim.boxes import Box
 from garim.errors import Failure, PictureError
-from garim.plan import Edit, Plan
+from garim.plan import Plan
 from garim.report.page import Picture, Section, Table
 from garim.report.sheet import LabelledBox, draw_boxes
 
@@ -18,9 +18,6 @@ SHOWN = 60
 
 SIDE = 240
 """Longest side of a thumbnail in pixels."""
-
-_PAIRED = ("the same file as ", "the same picture as ", "much like ")
-"""How the audit's reasons begin that name the one of two copies that stays."""
 
 
 _Item = TypeVar("_Item")
@@ -66,12 +63,6 @@ def boxed(path: Path, marks: Sequence[LabelledBox], what: str = "") -> Picture:
 def is_scored(plan: Plan) -> bool:
     """Tell whether a model gave a plan's scores; without one, a box has 1 for a score."""
     return plan.model is not None or any(edit.score_before is not None for edit in plan)
-
-
-def kept_copy(edit: Edit) -> str | None:
-    """Give the picture that stays where this one, a copy of it, is dropped."""
-    begun = next((words for words in _PAIRED if edit.reason.startswith(words)), None)
-    return edit.reason.removeprefix(begun) if begun and edit.edit == "drop" else None
 
 
 def failed(failures: Sequence[Failure]) -> list[Section]:

@@ -23,7 +23,7 @@ from garim.report.page import (
     Tile,
     write_page,
 )
-from garim.report.parts import SHOWN, evenly, failed, is_scored, kept_copy, shown
+from garim.report.parts import SHOWN, evenly, failed, is_scored, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,8 @@ def _counted(
 
 
 def _tile(edit: Edit, dataset: Dataset, *, scored: bool) -> Tile:
-    path, copy = dataset.root / edit.picture, kept_copy(edit)
+    path = dataset.root / edit.picture
+    copy = edit.kept.picture if edit.kept and edit.edit == "drop" else None
     pictures = shown(path, edit.box, edit.label or "")
     if copy is not None:
         pictures = (pictures[0], shown(dataset.root / copy, None, "stays")[0])

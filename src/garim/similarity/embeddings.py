@@ -12,7 +12,7 @@ from PIL import Image
 from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.errors import Failure, PictureError, SettingsError
+from garim.errors import PictureError, SettingsError
 from garim.models.classifier import Classifier
 from garim.models.embedder import Embedder, EmbedderCard, Vectors
 from garim.models.runtime import resolve
@@ -53,12 +53,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Some items with their vectors, and those that could not be opened or were known."""
+    """What came of an item."""
 
-    items: list[Item]
-    vectors: Vectors
-    failures: list[Failure]
-    known: int
+    digest: str
+    """Name of the file's content."""
+    vector: Vectors | None
+    """Shape ``(components,)``; None where the item was known."""
 
 
 def embedder_of(model: Classifier | Embedder | None, settings: EmbedSettings) -> Embedder:
@@ -136,8 +136,8 @@ def _pixels_for(path: Path, box: Box, side: int) -> int:
 
 def embed(
     items: Iterable[Item], embedder: Embedder, known: Collection[tuple[str, str]] = frozenset()
-) -> Iterator[Embedded]:
-    """Embed items batch by batch, in their order.
+) -> Iterator[Embedded | PictureError]:
+    """Embed items batch by batch; one result for each, in their order.
 
     Args:
         items: read as they are needed.
@@ -145,24 +145,25 @@ def embed(
         known: keys of items that are left out without being decoded.
     """
 
-    def opened(item: Item) -> tuple[Item, Pixels | None]:
+    def opened(item: Item) -> tuple[str, Pixels | None]:
         try:
             named = replace(item, digest=files.digest(item.path))
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             raise PictureError(item.path, reason) from error
         is_known = named.key in known
-        return named, None if is_known else square(item.path, item.box, embedder.side)
+        return named.digest, None if is_known else square(item.path, item.box, embedder.side)
 
     for part in chunks(stream(opened, items), _AT_ONCE):
-        bad = [Failure(item.picture, result.reason)
-               for item, result in part if isinstance(result, PictureError)]  # fmt: skip
-        good = [result for _, result in part if not isinstance(result, PictureError)]
-        new = [(item, pixels) for item, pixels in good if pixels is not None]
-        batch = [pixels for _, pixels in new]
-        vectors = embedder(np.stack(batch)) if batch else embedder(_nothing(embedder.side))
-        yield Embedded([item for item, _ in new], vectors, bad, len(good) - len(new))
+        results = [result for _, result in part]
+        batch = [pixels for one in results if (pixels := _pixels_of(one)) is not None]
+        vectors = iter(embedder(np.stack(batch)) if batch else ())
+        for one in results:
+            if isinstance(one, PictureError):
+                yield one
+            else:
+                yield Embedded(one[0], None if one[1] is None else next(vectors))
 
 
-def _nothing(side: int) -> Pixels:
-    return np.zeros((0, side, side, 3), np.uint8)
+def _pixels_of(opened: tuple[str, Pixels | None] | PictureError) -> Pixels | None:
+    return None if isinstance(opened, PictureError) else opened[1]

@@ -7,7 +7,7 @@ they are, and are named with their folders.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from garim.boxes import Box
 from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, ModelError
+from garim.execution import ExecutionSettings, executed
 from garim.models import embedder as embedders
 from garim.models.classifier import Classifier
-from garim.models.embedder import Embedder
-from garim.similarity.embeddings import Embedded, Item, embed, embedder_of, items_of, ready
+from garim.models.embedder import Embedder, Vectors
+from garim.similarity.embeddings import Item, embedder_of, items_of, ready
 from garim.similarity.settings import EmbedSettings, IndexSettings
-from garim.similarity.store import CONFIG, Store, StoreConfig, writing
-from garim.streaming import chunks, track
+from garim.similarity.stage import Embedding, gathered, keys
+from garim.similarity.store import CONFIG, PART, Store, StoreConfig, writing
+from garim.streaming import chunks
 from garim.training.embedders import whitening
 
 MODEL = "model"
@@ -33,9 +34,6 @@ MODEL = "model"
 
 SAMPLE = 8192
 """Most vectors that whitening is learned from."""
-
-_SAVED = 32
-"""Batches that are written at a time: whoever is interrupted loses no more."""
 
 SCHEMA: dict[str, Any] = {
     "picture": pl.String, "root": pl.String, "label": pl.String, "split": pl.String,
@@ -149,10 +147,11 @@ def index(
     model: Classifier | Embedder | None = None,
     settings: IndexSettings | None = None,
     network: EmbedSettings | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Indexed:
     """Make an index of a dataset's pictures, or of the objects in them.
 
-    Run again after an interruption, it goes on where it was.
+    Run again after an interruption, the shards that are done are not looked at again.
 
     Args:
         dataset: pictures, with labels and boxes if there are any.
@@ -160,11 +159,13 @@ def index(
         model: a classifier, whose penultimate layer is used, or an embedder.
         settings: what is indexed, and how it is searched.
         network: where the vectors come from without a model.
+        execution: where it runs.
 
     Raises:
         SettingsError: settings that cannot work.
         DatasetError: the folder holds something else, or another index.
         ModelError: the network or its weights cannot be had.
+        ExecutionError: unfinished work of another run is in the way.
     """
     chosen, how = settings or IndexSettings(), network or EmbedSettings()
     chosen.check()
@@ -172,7 +173,7 @@ def index(
     source = embedder.digest()
     with writing(folder):
         if not (folder / CONFIG).exists():
-            _begin(folder, dataset, embedder, chosen, how)
+            _begin(folder, dataset, embedder, chosen, how.runtime, execution)
         made = Index(folder)
         about = made.store.config.about
         if (about.get("source"), made.settings) != (source, chosen):
@@ -180,12 +181,13 @@ def index(
                 f"{folder}: holds an index of another model or other settings; give another "
                 "folder, or add to it with `garim search add`"
             )
-        return _added(folder, dataset, how.runtime)
+        return _added(folder, dataset, how.runtime, execution)
 
 
 def _begin(
-    folder: Path, dataset: Dataset, embedder: Embedder, settings: IndexSettings, how: EmbedSettings
-) -> None:
+    folder: Path, dataset: Dataset, embedder: Embedder, settings: IndexSettings,
+    runtime: str | None, execution: ExecutionSettings | None,
+) -> None:  # fmt: skip
     """Save the model, whitened if that is wanted, and an empty store."""
     if folder.exists() and any(
         one.name != MODEL and not one.name.startswith(".lock") for one in folder.iterdir()
@@ -193,7 +195,11 @@ def _begin(
         raise DatasetError(f"{folder}: is not empty and holds no index; give another folder")
     source = embedder.digest()
     if settings.whiten:
-        embedder = _whitened(dataset, embedder, settings, how)
+        if embedder.projection is not None:
+            raise ModelError("this embedder has a projection already; leave --whiten out")
+        seen = _sample(folder, dataset, embedder, settings.objects, runtime, execution)
+        told = {"whitening": settings.whiten, "pictures": len(seen)}
+        embedder = embedder.projected(whitening(seen, settings.whiten), told)
     embedder.save(folder / MODEL)
     about = {
         "model": embedder.digest(),
@@ -207,19 +213,20 @@ def _begin(
     ))  # fmt: skip
 
 
-def _whitened(
-    dataset: Dataset, embedder: Embedder, settings: IndexSettings, how: EmbedSettings
-) -> Embedder:
-    """Learn a whitening from some of the pictures."""
-    if embedder.projection is not None:
-        raise ModelError("this embedder has a projection already; leave --whiten out")
-    items = items_of(dataset, settings.objects)
-    drawn = np.random.default_rng(0).permutation(len(items))[:SAMPLE]
-    seen = embed([items[i] for i in sorted(drawn)], ready(embedder, how, len(drawn)))
-    shown = track(seen, "Learning to whiten", None)
-    vectors = np.concatenate([part.vectors for part in shown])
-    made = whitening(vectors, settings.whiten)
-    return embedder.projected(made, {"whitening": settings.whiten, "pictures": len(vectors)})
+def _sample(
+    folder: Path, dataset: Dataset, embedder: Embedder, objects: bool,
+    runtime: str | None, execution: ExecutionSettings | None,
+) -> Vectors:  # fmt: skip
+    """Embed some of the pictures, to learn a whitening from."""
+    items = items_of(dataset, objects)
+    drawn = sorted(np.random.default_rng(0).permutation(len(items))[:SAMPLE])
+    network = ready(embedder, EmbedSettings(runtime=runtime), len(drawn))
+    stage = Embedding(root=dataset.root.absolute(), embedder=network)
+    about = _about(dataset, embedder.digest(), runtime)
+    with executed(stage, [items[i] for i in drawn], execution, about=about, beside=folder,
+                  description="Learning to whiten") as found:  # fmt: skip
+        vectors = [vector for _, vector in gathered(found, [])]
+    return np.array(vectors, np.float32).reshape(-1, embedder.components)
 
 
 def add(
@@ -227,6 +234,7 @@ def add(
     dataset: Dataset,
     runtime: str | None = None,
     model: Classifier | Embedder | None = None,
+    execution: ExecutionSettings | None = None,
 ) -> Indexed:
     """Add a dataset's pictures to an index; those that it has, by their content, are left out.
 
@@ -235,61 +243,62 @@ def add(
         dataset: pictures, with boxes if the index is one of objects.
         runtime: runs the network; plain PyTorch by default.
         model: to be sure that it is the one that made the index.
+        execution: where it runs.
 
     Raises:
         ModelError: another model made the index.
         DatasetError: another process is writing to the index.
+        ExecutionError: unfinished work of another run is in the way.
     """
     into = to if isinstance(to, Index) else Index(to)
     if model is not None:
         into.check(embedder_of(model, EmbedSettings()))
     with writing(into.folder):
-        return _added(into.folder, dataset, runtime)
+        return _added(into.folder, dataset, runtime, execution)
 
 
-def _added(folder: Path, dataset: Dataset, runtime: str | None) -> Indexed:
+def _added(
+    folder: Path, dataset: Dataset, runtime: str | None, execution: ExecutionSettings | None
+) -> Indexed:
     """Add to an index that nobody else writes to."""
     started, into = time.perf_counter(), Index(folder)
-    items = items_of(dataset, into.settings.objects)
+    items, before = items_of(dataset, into.settings.objects), len(into)
     failures: list[Failure] = list(dataset.failures)
-    before, known = len(into), _keys(into)
     network = ready(into.embedder, EmbedSettings(runtime=runtime), len(items))
-    found = embed(track(items, "Indexing", len(items)), network, known)
-    there = _append(into, found, known, failures)
-    into.store.finish()
+    stage = Embedding(root=dataset.root.absolute(), embedder=network,
+                      index=folder.absolute() if before else None)  # fmt: skip
+    about = _about(dataset, into.model, runtime)
+    with executed(stage, items, execution, about=about, beside=folder,
+                  description="Indexing") as found:  # fmt: skip
+        there = _append(into, gathered(found, failures))
+        into.store.finish()
     return Indexed(
         index=into, added=len(into) - before, known=there,
         seconds=time.perf_counter() - started, failures=tuple(failures),
     )  # fmt: skip
 
 
-def _keys(into: Index) -> set[tuple[str, str]]:
-    rows = into.store.rows(columns=["digest", "box"]) if len(into) else pl.DataFrame()
-    return {(digest, "" if box is None else str(_plain(box))) for digest, box in rows.iter_rows()}
+def _about(dataset: Dataset, model: str, runtime: str | None) -> dict[str, Any]:
+    """Say what vectors depend on besides the list of items."""
+    return {"dataset": str(dataset.root.resolve()), "model": model, "runtime": runtime}
 
 
-def _plain(box: Sequence[float]) -> list[float]:
-    return Box.from_xywh(box).xywh()
+def _append(into: Index, found: Iterable[tuple[Item, Vectors | None]]) -> int:
+    """Write what was embedded, a full part at a time; give how many there were already.
 
-
-def _append(
-    into: Index, found: Iterator[Embedded], known: set[tuple[str, str]], failures: list[Failure]
-) -> int:
-    """Write what was embedded, some at a time; give how many there were already."""
-    there = 0
-    for some in chunks(found, _SAVED):
-        items, vectors = [], []
-        for part in some:
-            failures += part.failures
-            there += part.known
-            for item, vector in zip(part.items, part.vectors, strict=True):
-                if item.key in known:
-                    there += 1
-                    continue
+    Whoever is interrupted here finds what was written among what is known.
+    """
+    known, there = keys(into.store), 0
+    for some in chunks(found, PART):
+        new = []
+        for item, vector in some:
+            if vector is None or item.key in known:
+                there += 1
+            else:
                 known.add(item.key)
-                items.append(item)
-                vectors.append(vector)
-        if items:
+                new.append((item, vector))
+        if new:
+            items, vectors = zip(*new, strict=True)
             into.store.append(np.stack(vectors), _table(items))
     return there
 

@@ -201,9 +201,13 @@ def _embedded(index: Index, queries: Dataset) -> tuple[Vectors, list[str | None]
     items = items_of(queries.labelled(), index.settings.objects)
     chosen = [items[i] for i in _drawn(len(items))]
     failures: list[Failure] = list(queries.failures)
-    vectors, labels = [np.zeros((0, index.embedder.components), np.float32)], []
-    for part in embed(track(chosen, "Embedding queries", len(chosen)), index.embedder):
-        failures += part.failures
-        vectors.append(part.vectors)
-        labels += [item.label for item in part.items]
-    return np.concatenate(vectors), labels, failures
+    vectors, labels = [], []
+    found = embed(track(chosen, "Embedding queries", len(chosen)), index.embedder)
+    for item, one in zip(chosen, found, strict=True):
+        if isinstance(one, PictureError):
+            failures.append(Failure(item.picture, one.reason))
+        else:
+            vectors.append(one.vector)
+            labels.append(item.label)
+    components = index.embedder.components
+    return np.array(vectors, np.float32).reshape(-1, components), labels, failures

@@ -71,6 +71,7 @@ def review(
 
     Raises:
         PlanError: the plan or its decisions cannot be read, or it is under review already.
+        DatasetError: the dataset is not where it was.
         SettingsError: the address cannot be served on.
     """
     chosen, path = settings or ReviewSettings(), Path(plan)

@@ -32,6 +32,8 @@ class Change(BaseModel):
     state: State | None = None
     box: tuple[float, float, float, float] | None = None
     to: str | None = Field(default=None, max_length=200)
+    keep: str | None = Field(default=None, max_length=4096)
+    """File name of the copy that is to stay."""
 
     def given(self) -> dict[str, Any]:
         """Give what was set, as a decision has it."""

@@ -10,15 +10,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from garim import files
+from garim import files, formats
 from garim.dataset import Dataset
 from garim.errors import DatasetError, PlanError
 from garim.plan import Applied, ApplySettings, Edit, Plan, apply, dataset_of
-from garim.plan.decisions import Decisions, decided, merged, misfit
+from garim.plan.decisions import Choice, Decisions, decided, merged, misfit
 from garim.plan.edits import State
 from garim.plan.in_place import check_new_name
 from garim.plan.reading import Proposals, proposals
-from garim.report.parts import is_scored, kept_copy
+from garim.report.parts import is_scored
+from garim.web.groups import Groups
 
 STATES = {"proposed": "p", "accepted": "a", "rejected": "r"}
 """The letter that stands for each state in the page's list of states."""
@@ -42,6 +43,7 @@ class Session:
 
     Raises:
         PlanError: the plan or its decisions cannot be read.
+        DatasetError: the dataset is not where it was.
     """
 
     def __init__(self, path: Path, data: Path | None = None, *, read_only: bool = False) -> None:
@@ -54,8 +56,14 @@ class Session:
         for number, key in enumerate(self._keys):
             self._numbers.setdefault(key, []).append(number)
         self._decisions = Decisions(self.path)
+        self._groups = Groups(self.plan.edits)
         self._lock, self._applying = Lock(), Lock()
-        self._data = data or self.plan.dataset
+        self._data = (data or self.plan.dataset).expanduser()
+        if not formats.is_there(self._data):
+            raise DatasetError(
+                f"{self._data}: there is no such file or folder; if the dataset of the plan was "
+                "moved, name its place with --data"
+            )
         reader = ThreadPoolExecutor(1, thread_name_prefix="dataset")
         self._dataset: Future[Dataset] = reader.submit(dataset_of, self.plan, self._data)
         reader.shutdown(wait=False)
@@ -68,7 +76,7 @@ class Session:
         """The dataset of the plan; it is read while the page opens.
 
         Raises:
-            DatasetError: it is not where it was.
+            DatasetError: it cannot be read.
         """
         return self._dataset.result()
 
@@ -87,9 +95,9 @@ class Session:
         Raises:
             DatasetError: the dataset has no such picture.
         """
-        edit = self.plan.edits[number]
-        name = kept_copy(edit) if kept else edit.picture
-        found = self._listed.get(files.nfc(name or ""))
+        edit = self.edit(number)
+        name = edit.picture if not kept else edit.kept.picture if edit.kept else ""
+        found = self._listed.get(files.nfc(name))
         if found is None:
             raise DatasetError(f"{name or edit.picture}: is not in the dataset")
         return found
@@ -117,14 +125,33 @@ class Session:
     def decide(self, numbers: Sequence[int], values: dict[str, Any]) -> None:
         """Write down a decision about some edits.
 
+        Args:
+            numbers: which edits.
+            values: what is set: ``state``; ``box`` and ``to``, a label; or ``keep``, the file name
+                of the copy that is to stay, for one edit. None is as it was proposed.
+
         Raises:
             PlanError: an edit that cannot be decided so.
         """
         self._may_write()
-        for number in numbers if values.keys() & {"box", "to"} else ():
+        for number in numbers if values.keys() - {"state"} else ():
             self._check(self.plan.edits[number], values)
         with self._lock:
-            self._decisions.decide((self._keys[n] for n in numbers), values)
+            self._decisions.decide(*self._choices(numbers, values))
+
+    def _choices(self, numbers: Sequence[int], values: dict[str, Any]) -> list[Choice]:
+        if "keep" not in values:
+            return [([self._keys[n] for n in numbers], values)]
+        if len(numbers) != 1:
+            raise PlanError("the copy that stays is chosen for one edit at a time")
+        (number,), rest, keep = numbers, dict(values), values["keep"]
+        del rest["keep"]
+        if keep is None:
+            changes = self._groups.as_proposed(number, self.edit)
+        else:
+            changes = self._groups.chosen(number, keep, self.edit)
+        (_, own), *others = changes
+        return [([self._keys[number]], own | rest), *(([self._keys[n]], v) for n, v in others)]
 
     def _check(self, edit: Edit, values: dict[str, Any]) -> None:
         refused = misfit(edit, values)
@@ -219,7 +246,7 @@ def details(session: Session, number: int) -> dict[str, Any]:
     if not session.scored:
         plain.pop("score_after", None)
     plain["number"] = number
-    plain["kept_copy"] = kept_copy(edit)
+    plain["can_keep"] = edit.edit == "drop" and edit.kept is not None
     plain["can_draw"] = misfit(original, {"box": True}) is None and original.size is not None
     plain["can_label"] = misfit(original, {"to": True}) is None
     return plain

@@ -46,6 +46,7 @@ export const TEXTS = {
   open: ["Look closer", "자세히 보기"],
   close: ["Close", "닫기"],
   empty: ["No edit fits these filters.", "이 필터에 맞는 편집이 없습니다."],
+  nothing: ["This plan has no edits: there is nothing to decide.", "이 계획에는 편집이 없습니다. 결정할 것이 없습니다."],
   before: ["Before", "전"],
   after: ["After", "후"],
   leftOut: ["left out", "제외됨"],
@@ -53,6 +54,9 @@ export const TEXTS = {
   dropped: ["dropped", "제외"],
   drawn: ["Your box", "직접 그린 상자"],
   chosen: ["Your label", "직접 고른 라벨"],
+  swapped: ["Your choice of copy", "직접 고른 사본"],
+  keepOther: ["Keep the other copy", "다른 사본 남기기"],
+  didKeep: ["{0} stays", "{0} 남김"],
   drawHint: ["Draw a new box, or drag it and its handles. Arrow keys move it by a pixel, with Shift by ten; with Alt they change its size.",
     "새 상자를 그리거나 상자와 손잡이를 끄세요. 방향키는 1픽셀, Shift와 함께 10픽셀 옮기고, Alt와 함께 크기를 바꿉니다."],
   boxEditor: ["Box editor", "상자 편집기"],
@@ -115,8 +119,9 @@ async function ask(path, body) {
   if (!answer.ok) throw new Error(value.error ?? JSON.stringify(value.detail));
   return value;
 }
+let trouble = ""; // the dataset cannot be read
 function lost(gone) {
-  const text = gone ? t("gone") : review?.read_only ? t("readOnly") : "";
+  const text = gone ? t("gone") : trouble || (review?.read_only ? t("readOnly") : "");
   $("banner").textContent = text;
   $("banner").hidden = !text;
 }
@@ -155,8 +160,12 @@ const decide = (numbers, set) => queued(async () => {
   await ask("api/decide", { numbers, set });
   await catchUp();
   const done = { accepted: "didAccept", rejected: "didReject" }[set.state];
-  say("box" in set || "to" in set || !done ? t("didSet") : t(done, count.format(numbers.length)));
+  say(set.keep ? t("didKeep", set.keep) : "box" in set || "to" in set || !done ? t("didSet") : t(done, count.format(numbers.length)));
 });
+function keepOther(n) {
+  const one = details.get(n);
+  if (one?.can_keep) decide([n], { keep: one.picture, state: "accepted" });
+}
 const undo = () => queued(async () => {
   const done = await ask("api/undo", {});
   await catchUp();
@@ -189,7 +198,8 @@ function drawing(name, attributes, ...children) {
   made.append(...children);
   return made;
 }
-const picture = (number, what, side) => `pictures/${number}/${what}?side=${side}&v=${versions.get(number) ?? 0}`;
+const opened = Date.now(); // what an earlier page showed at an address may have changed since
+const picture = (number, what, side) => `pictures/${number}/${what}?side=${side}&v=${opened}.${versions.get(number) ?? 0}`;
 function framed(href, size, box, caption) {
   const [w, h] = size ?? [100, 100];
   const svg = drawing("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": caption },
@@ -288,7 +298,7 @@ function draw() {
   drawn.forEach((one) => one.remove());
   drawn = new Set(groups);
   $("list").append(...groups);
-  if (!view.length) { const empty = node("p", { className: "empty", textContent: t("empty") }); drawn.add(empty); $("list").append(empty); }
+  if (!view.length) { const empty = node("p", { className: "empty", textContent: t(states.length ? "empty" : "nothing") }); drawn.add(empty); $("list").append(empty); }
 }
 function heading(row, shift) {
   const column = columns[filter.group], numbers = () => view.slice(row.head, row.end);
@@ -321,7 +331,7 @@ function what(one) {
   return `${t(one.error ? "failed" : one.edit)} · ${one.label ?? t("none")}`;
 }
 function badge(one) {
-  if (one.proposed) return node("span", { className: "badge warning", textContent: t(one.edit === "crop" ? "drawn" : "chosen") });
+  if (one.proposed) return node("span", { className: "badge warning", textContent: t(one.edit === "crop" ? "drawn" : one.proposed.picture ? "swapped" : "chosen") });
   const scores = [one.score_before, one.score_after].filter((s) => s !== undefined).map(fixed);
   const text = one.edit === "crop" ? scores.join(" → ") : scores.at(-1) ?? "";
   return text ? node("span", { className: "badge", textContent: text }) : null;
@@ -331,7 +341,7 @@ function frames(n, one, side) {
   if (one.error) return [figure(node("p", { className: "out", textContent: t("failed") }))];
   const before = framed(picture(n, "before", side), one.size, one.edit === "crop" ? one.box : null, t("before"));
   if (one.edit === "crop") return [figure(before), figure(framed(picture(n, "after", side), one.box.slice(2), null, t("after")))];
-  if (one.kept_copy) return [figure(before, t("dropped")), figure(framed(picture(n, "kept", side), one.size, null, one.kept_copy), t("kept"))];
+  if (one.can_keep) return [figure(before, t("dropped")), figure(framed(picture(n, "kept", side), one.kept.size, null, one.kept.picture), t("kept"))];
   return [figure(before, one.edit === "drop" ? t("leftOut") : "")];
 }
 function paint(card, n) {
@@ -340,13 +350,14 @@ function paint(card, n) {
   card.shown = one;
   const inside = frames(n, one, "card");
   const button = (name, set) => node("button", { className: name, tabIndex: -1, textContent: t(name), disabled: review.read_only, onclick: () => { go(view.indexOf(n), false); decide([n], set); } });
+  const icon = (name, sign, work) => node("button", { className: `icon ${name}`, tabIndex: -1, textContent: sign, title: t(name), ariaLabel: t(name), onclick: () => { go(view.indexOf(n), false); work(); } });
   const frame = node("div", { className: inside.length > 1 ? "frame" : "frame single", onclick: () => { go(view.indexOf(n), false); look.open(n); } }, inside[0]);
-  if (inside[1]) frame.append(node("span", { className: "arrow", ariaHidden: "true", textContent: one.kept_copy ? "=" : "→" }), inside[1]);
+  if (inside[1]) frame.append(node("span", { className: "arrow", ariaHidden: "true", textContent: one.can_keep ? "=" : "→" }), inside[1]);
   card.replaceChildren(frame,
     node("div", { className: "line" }, node("span", { className: "what", textContent: what(one), title: one.picture }), badge(one)),
     node("p", { className: "why", textContent: one.error ?? one.reason ?? "", title: one.reason ?? "" }),
     node("div", { className: "choose" }, button("accept", { state: "accepted" }), button("reject", { state: "rejected" }),
-      node("button", { className: "edit", tabIndex: -1, textContent: "⤢", title: t("open"), ariaLabel: t("open"), onclick: () => { go(view.indexOf(n), false); look.open(n); } })));
+      one.can_keep && !review.read_only ? icon("keepOther", "⇄", () => keepOther(n)) : null, icon("open", "⤢", () => look.open(n))));
   paintState(card, n);
 }
 function reveal() {
@@ -443,9 +454,9 @@ async function lookAt(n, one) {
   const mark = (art, caption) => node("figure", {}, art, node("figcaption", { textContent: caption }));
   if (one.error) stage.append(node("p", { className: "out", textContent: one.error }));
   else if (one.can_draw && !review.read_only) stage.append(node("figure", {}, editor(n, one, after)));
-  else if (one.kept_copy) stage.append(
-    mark(framed(picture(n, "before", "large"), one.size, null, t("dropped")), `${t("dropped")}: ${one.picture}`),
-    mark(framed(picture(n, "kept", "large"), one.size, null, t("kept")), `${t("kept")}: ${one.kept_copy}`));
+  else if (one.can_keep) stage.append(
+    mark(framed(picture(n, "before", "large"), one.size, null, t("dropped")), copyNamed("dropped", one)),
+    mark(framed(picture(n, "kept", "large"), one.kept.size, null, t("kept")), copyNamed("kept", one.kept)));
   else stage.append(mark(framed(picture(n, "before", "large"), one.size, one.box, t("before")), one.picture));
   const close = node("button", { className: "close", textContent: "×", ariaLabel: t("close"), onclick: () => $("look").close() });
   side.append(close, node("h2", { id: "look-title", textContent: what(one) }));
@@ -454,8 +465,9 @@ async function lookAt(n, one) {
   if (one.can_draw) side.append(after);
   side.append(evidence(one));
   if (one.can_draw && !review.read_only) side.append(node("small", { textContent: t("drawHint") }));
+  if (one.can_keep && !review.read_only) side.append(node("button", { className: "other", onclick: () => keepOther(n) }, `⇄ ${t("keepOther")} `, node("kbd", { textContent: "o" })));
   if (one.can_label && !review.read_only) side.append(await labelChooser(n, one));
-  if (one.proposed && !review.read_only) side.append(node("button", { textContent: t("asProposed"), onclick: () => decide([n], { box: null, to: null, state: "proposed" }) }));
+  if (one.proposed && !review.read_only) side.append(node("button", { textContent: t("asProposed"), onclick: () => decide([n], { box: null, to: null, keep: null, state: "proposed" }) }));
   const button = (name, state) => node("button", { className: name, textContent: t(name), disabled: review.read_only, ariaPressed: String(STATES[states[n]] === state), onclick: () => act(state) });
   side.append(node("div", { className: "choose" }, button("accept", "accepted"), button("reject", "rejected"),
     node("button", { textContent: t("skip"), onclick: () => look.step(1) })));
@@ -472,13 +484,17 @@ function evidence(one) {
   for (const step of one.history ?? []) add(t("round", step.round), t("seenAs", step.predicted, step.score.toFixed(3)));
   add(t("box"), one.box?.join(", "));
   add(t("size"), one.size?.join(" × "));
-  if (one.proposed) add(t("proposal"), [t(one.proposed.edit), one.proposed.to, one.proposed.box?.join(", ")].filter(Boolean).join(" · "));
+  if (one.proposed) add(t("proposal"), [t(one.proposed.edit), one.proposed.picture, one.proposed.to, one.proposed.box?.join(", ")].filter(Boolean).join(" · "));
   add(t("file"), one.picture);
   return list;
 }
+const copyNamed = (key, one) => [`${t(key)}: ${one.picture}`, one.size?.join(" × ")].filter(Boolean).join(" · ");
 let classes;
+async function askClasses() {
+  try { return await ask("api/classes"); } catch (error) { trouble = error.message; lost(false); return columns.label.table.filter(Boolean); }
+}
 async function labelChooser(n, one) {
-  classes ??= await ask("api/classes").catch(() => columns.label.table.filter(Boolean));
+  const classes = await known;
   const set = (to) => decide([n], { to, state: "accepted" });
   const now = one.edit === "relabel" ? one.to : one.label;
   const few = classes.length <= 12 ? classes : [];
@@ -584,7 +600,7 @@ function openAsk(title, ...content) {
   if (!$("ask").open) $("ask").showModal();
   return form;
 }
-const KEYS = [["← ↑ → ↓ j k", "keyMove"], ["a", "accept"], ["r", "reject"], ["s  Space", "skip"], ["Enter e", "open"], ["u  Ctrl Z", "undo"],
+const KEYS = [["← ↑ → ↓ j k", "keyMove"], ["a", "accept"], ["r", "reject"], ["s  Space", "skip"], ["o", "keepOther"], ["Enter e", "open"], ["u  Ctrl Z", "undo"],
   ["1 … 9", "keyLabel"], ["Shift A", "acceptShown"], ["Shift R", "rejectShown"], ["f", "filters"], ["Esc", "keyClose"], ["?", "keys"]];
 function showKeys() {
   const list = node("dl", { className: "keys" });
@@ -630,7 +646,7 @@ function onKey(event) {
   const button = event.target.closest?.("button, a, summary");
   const actions = {
     a: () => act("accepted"), r: () => act("rejected"), x: () => act("rejected"), s: () => (looking ? look.step(1) : go(current + 1)),
-    " ": () => (looking ? look.step(1) : go(current + 1)), u: undo, z: undo, e: () => look.open(lastNumber), Enter: () => look.open(lastNumber),
+    " ": () => (looking ? look.step(1) : go(current + 1)), u: undo, z: undo, o: () => keepOther(looking ? look.number : lastNumber), e: () => look.open(lastNumber), Enter: () => look.open(lastNumber),
     A: () => looking || bulk("accepted"), R: () => looking || bulk("rejected"), "?": showKeys,
     f: () => { $("filters").open = true; $("f-state").firstChild.focus(); },
   };
