@@ -66,6 +66,7 @@ def _options() -> argparse.Namespace:
     command_line.add_argument(
         "--supervised", type=Path, default=Path("docs/benchmarks/segmentation_street.json")
     )
+    command_line.add_argument("--class-weights", default="balanced", choices=["none", "balanced"])
     command_line.add_argument("--models", type=Path)
     return parsed(command_line)
 

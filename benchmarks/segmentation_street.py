@@ -55,7 +55,9 @@ def main() -> None:
         rows = earlier(options.json)
         for name in options.only:
             row = _run(name, street, options)
-            rows = [one for one in rows if one["name"] != name] + [row]
+            if name in NETWORKS and options.class_weights != "none":
+                row["name"] += f", {options.class_weights}"
+            rows = [one for one in rows if one["name"] != row["name"]] + [row]
             leave(options.json, rows)
             print(json.dumps(row))
 
@@ -68,6 +70,7 @@ def _options() -> argparse.Namespace:
     command_line.add_argument("--size", type=int, default=192)
     command_line.add_argument("--longest", type=int, default=256)
     command_line.add_argument("--precision", default="32-true")
+    command_line.add_argument("--class-weights", default="none", choices=["none", "balanced"])
     command_line.add_argument("--models", type=Path)
     return parsed(command_line)
 
@@ -130,10 +133,12 @@ def trained(
     settings = SegmentTrainSettings(
         network=name, **starting(options.weights), size=options.size, longest=options.longest,
         epochs=options.epochs, patience=0, precision=options.precision,
+        class_weights=options.class_weights,
     )  # fmt: skip
     out = options.models / name / "model" if options.models else None
     made = train_segmenter(street, settings, out)
-    chosen = {n: getattr(settings, n) for n in ("epochs", "size", "longest", "precision")}
+    noted = ("epochs", "size", "longest", "precision", "class_weights")
+    chosen = {n: getattr(settings, n) for n in noted}
     return made.model.predict, {**chosen, "pictures_trained_on": made.pictures}
 
 

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from garim.errors import PictureError
-from garim.streaming import chunks, default_workers, showing_progress, steps, stream, track
+from garim.streaming import (
+    chunks,
+    default_workers,
+    hidden_progress,
+    revealed_progress,
+    showing_progress,
+    steps,
+    stream,
+    track,
+)
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -130,4 +139,22 @@ def test_progress_goes_to_standard_error(
     assert out == ""
     assert "그림 세기" in err and "/5" in err
     list(track(range(5), "after", 5))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_of_a_part_is_hidden_unless_it_is_revealed(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with showing_progress(), hidden_progress(), hidden_progress():
+        for _ in track(range(3), "a part", 3):
+            time.sleep(0.03)
+        with revealed_progress():
+            for _ in track(range(5), "frames", 5):
+                time.sleep(0.03)
+    err = capfd.readouterr().err
+    assert "frames" in err and "a part" not in err
+    with revealed_progress():
+        list(track(range(5), "frames", 5))
     assert capfd.readouterr() == ("", "")

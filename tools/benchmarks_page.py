@@ -17,6 +17,8 @@ from benchmark_sections import (
     faults,
     foreground,
     masks,
+    review,
+    scale,
     several_classes,
     similarity,
     training,
@@ -46,6 +48,8 @@ SECTIONS = (
     masks.section,
     detection.section,
     foreground.section,
+    review.section,
+    scale.section,
     faults.section,
 )
 """In the order of the page."""

@@ -39,7 +39,7 @@ DIGEST_LENGTH = 32
 
 def digest(path: Path) -> str:
     """Name a file by its content: the first 128 bits of its SHA-256, in hexadecimal."""
-    with remote.fetched(path).open("rb") as stream:
+    with remote.fetched(path).open("rb", buffering=0) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:DIGEST_LENGTH]
 
 

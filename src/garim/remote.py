@@ -24,7 +24,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -79,7 +79,11 @@ def refuse(place: Path | str, doing: str) -> None:
 
 def cache_folder() -> Path:
     """Give the folder of the mirrors: under ``GARIM_CACHE`` if that is set."""
-    base = os.environ.get("GARIM_CACHE") or platformdirs.user_cache_dir("garim")
+    return _mirrors_in(os.environ.get("GARIM_CACHE") or platformdirs.user_cache_dir("garim"))
+
+
+@cache
+def _mirrors_in(base: str) -> Path:
     return Path(base).resolve() / "remote"
 
 

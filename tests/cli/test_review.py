@@ -64,3 +64,10 @@ def test_refused(command: Command, tmp_path: Path) -> None:
     ended = command("review", plan, "--no-browser", "--port", "70000")
     assert ended.status == 2 and "--port" in ended.err
     assert command("review", tmp_path / "none.jsonl").status == 2
+
+
+def test_a_dataset_that_was_moved(command: Command, tmp_path: Path) -> None:
+    plan = _plan(tmp_path)
+    (tmp_path / "data").rename(tmp_path / "moved")
+    ended = command("review", plan, "--no-browser")
+    assert ended.status == 2 and "--data" in ended.err and "data: there is no such" in ended.err

@@ -11,6 +11,7 @@ from PIL import Image
 import garim
 from drawn_pictures import shapes
 from garim import UpscaleSettings, frames
+from garim.enhancement.listing import listing_done
 from garim.enhancement.settings import passes, read_kernel
 from garim.enhancement.zero_shot import zero_shot
 from garim.errors import DatasetError, ModelError, SettingsError
@@ -60,8 +61,8 @@ def test_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(frames, "write", interrupted)
         garim.upscale(data, out, plain)
-    with (out / "upscaled.jsonl").open("a") as stream:
-        stream.write('{"picture": "c.g')  # a line that was broken off
+    with (out / "upscaled.jsonl").open("ab") as stream:
+        stream.write('{"picture": "개'.encode()[:-1])  # a line that was broken off
     found = garim.upscale(data, out, plain)
     assert (len(found.rows), found.reused) == (3, 1)
     assert garim.upscale(data, out, plain).reused == 3
@@ -81,6 +82,15 @@ def test_nothing_of_others_is_overwritten(tmp_path: Path) -> None:
     assert (out / "a.png").read_bytes() == b"mine"
     with pytest.raises(DatasetError, match="is an original"):
         garim.upscale(data, data)
+
+
+def test_one_run_writes_to_a_folder_at_a_time(tmp_path: Path) -> None:
+    data, out = draw(tmp_path / "data"), tmp_path / "out"
+    plain = UpscaleSettings(method="bicubic")
+    with listing_done(out), pytest.raises(DatasetError, match="being written by process"):
+        garim.upscale(data, out, plain)
+    assert list(out.iterdir()) == []
+    assert garim.upscale(data, out, plain).reused == 0
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,17 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import garim
 from garim import frames, similarity
 from garim.audit import AuditSettings, audit
 from garim.dataset import Dataset, read
-from garim.execution import ExecutionSettings
+from garim.execution import ENGINES, ExecutionSettings, local
 from garim.extraction import ExtractSettings, extract
-from garim.models.classifier import Card, Classifier
-from garim.models.networks import create
+from garim.models.classifier import Classifier
 from garim.prediction import predict
 from garim.similarity import Indexed
 
@@ -29,29 +28,6 @@ upscaling = importlib.import_module("garim.enhancement.upscale")
 
 TWO = ExecutionSettings(workers=2, shard=3)
 ONE = ExecutionSettings(shard=3)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    rng = np.random.default_rng(0)
-    for number in range(8):
-        path = tmp_path / "data" / "ab"[number % 2] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(path)
-    (tmp_path / "data" / "a" / "broken.jpg").write_bytes(b"no picture")
-    return read(tmp_path / "data")
-
-
-@pytest.fixture
-def classifier() -> Classifier:
-    torch.manual_seed(0)
-    options = {"width": 8}
-    half = (0.5, 0.5, 0.5)
-    card = Card(architecture="small_cnn", options=options, classes=("a", "b"), size=32, mean=half,
-                std=half)  # fmt: skip
-    made = Classifier(create("small_cnn", 2, options), card)
-    made.scores(np.zeros((1, 32, 32, 3), np.uint8))  # what it has compiled must not hinder it
-    return made
 
 
 def test_extract(data: Dataset, classifier: Classifier, tmp_path: Path) -> None:
@@ -182,6 +158,36 @@ def without_an_end(out: Path) -> Iterator[None]:
     """Begin a folder of results, as a process does that is killed then."""
     out.mkdir()
     yield
+
+
+def test_workers_may_stand_in_another_folder(
+    data: Dataset, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data.root.parent)
+    monkeypatch.setitem(ENGINES, "local", in_another_folder)
+    near = read("data")
+    settings = ExtractSettings(method="windows", grid=3, kernel=2, rounds=1)
+    plain = garim.UpscaleSettings(method="bicubic")
+    failures = [
+        extract(near, classifier, settings, "plan.jsonl").failures,
+        audit(near, AuditSettings(), classifier).failures,
+        predict(classifier, "data").failures,
+        similarity.index(near, "index", classifier).failures,
+        similarity.add("index", near).failures,
+        garim.upscale("data", "larger", plain).failures,
+    ]
+    assert [len(found) for found in failures] == [1] * 6  # broken.jpg
+    assert len(list(Path("larger").rglob("*.png"))) == 8
+
+
+def in_another_folder(*arguments: Any) -> None:
+    """Do shards as a worker of another machine does."""
+    before = Path.cwd()
+    os.chdir("/")
+    try:
+        local.run(*arguments)
+    finally:
+        os.chdir(before)
 
 
 def test_what_cannot_travel_is_refused(data: Dataset, classifier: Classifier) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -23,6 +25,9 @@ from garim.formats.rows import Object
 from garim.models.classifier import Card, Classifier
 from garim.models.networks import create
 from garim.plan import Edit, Plan, Round, Subject
+from garim.plan import load as load_plan
+from garim.plan.decisions import Decisions
+from garim.plan.reading import proposals
 from garim.report import (
     dataset_sheet,
     evaluation_report,
@@ -188,6 +193,45 @@ def test_plans_and_datasets_are_told_apart(
         "data", "data.html", "plan.html", "plan.jsonl"]  # fmt: skip
     with pytest.raises(garim.GarimError):
         garim.report("nowhere")
+
+
+class Watched(Edit):
+    """An edit that a weak reference can point at."""
+
+
+class Lines:
+    """Edits made anew whenever they are gone over, and the most of them that lived at once."""
+
+    def __init__(self, edits: tuple[Edit, ...]) -> None:
+        self.edits, self.most = edits, 0
+
+    def __iter__(self) -> Iterator[Edit]:
+        made = []
+        for edit in self.edits:
+            one = Watched(**{name.name: getattr(edit, name.name) for name in fields(edit)})
+            made.append(ref(one))
+            self.most = max(self.most, sum(other() is not None for other in made))
+            yield one
+
+
+def test_the_page_of_a_plan_is_made_from_its_lines_as_they_pass(
+    data: Dataset, tmp_path: Path
+) -> None:
+    plan = plan_of(data)
+    many = replace(plan, edits=plan.edits * 80)
+    lines = Lines(many.edits)
+    passed = plan_report(replace(many, edits=()), data, tmp_path / "lines.html", lines)
+    assert read(passed) == read(plan_report(many, data, tmp_path / "whole.html"))
+    assert lines.most < len(many.edits) / 2
+
+
+def test_the_page_of_a_file_shows_what_was_decided(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "plan.jsonl"
+    plan_of(data).save(path)
+    Decisions(path).decide(([proposals(path).keys[0]], {"state": "rejected"}))
+    html = read(garim.report(path).page)
+    assert html == read(plan_report(load_plan(path), data, tmp_path / "kept.html"))
+    assert html != read(plan_report(plan_of(data), data, tmp_path / "plain.html"))
 
 
 def test_a_plan_without_a_model_shows_no_scores(data: Dataset, tmp_path: Path) -> None:

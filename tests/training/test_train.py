@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from garim.errors import DatasetError, ModelError
 from garim.evaluation import evaluate
 from garim.models.classifier import load
 from garim.training import Trained, lightning_loop, train
+from garim.training.callbacks import Best
 from garim.training.run_folder import UNFINISHED
 
 
@@ -65,6 +67,15 @@ def test_it_stops_when_nothing_gets_better(drawn, tmp_path) -> None:
     train(drawn, chosen, tmp_path / "model")
     lines = (tmp_path / "model" / "curves" / "metrics.csv").read_text().splitlines()
     assert len(lines) - 1 < 30
+
+
+@pytest.mark.parametrize(("last", "kept"), [(False, 1.0), (True, 2.0)])
+def test_the_best_weights_are_kept_or_the_last(last: bool, kept: float) -> None:
+    best, module = Best(patience=0, last=last), torch.nn.Linear(1, 1)
+    for epoch, loss in enumerate((0.9, 0.5, 0.7)):
+        torch.nn.init.constant_(module.weight, epoch)
+        best.on_validation_end(SimpleNamespace(callback_metrics={"val_loss": loss}), module)
+    assert float(best.weights["weight"]) == kept
 
 
 def test_tensorboard_is_optional(drawn, tmp_path, monkeypatch) -> None:

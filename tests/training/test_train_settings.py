@@ -108,6 +108,7 @@ def test_open_settings_are_chosen_by_network_and_weights() -> None:
     assert not scratch.caches_features
     tuned = resolve(TrainSettings(tune="all"))
     assert (tuned.learning_rate, tuned.epochs, tuned.batch) == (3e-4, 12, 16)
+    assert (tuned.patience, tuned.keep, head.keep, scratch.keep) == (0, "last", "best", "best")
     assert resolve(TrainSettings(weights="none")).tune == "all"
     assert resolve(TrainSettings(head="flatten-mlp")).dropout == 0.3
     assert resolve(TrainSettings(augment="none")).copies == 1

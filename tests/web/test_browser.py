@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def test_filter_and_bulk(page: Any, serve: Callable[..., Any], plan: Path) -> No
     opened(page, served)
     page.select_option("#f-label", "dog")
     page.fill("#f-low", "0.95")
-    assert page.locator("#shown").inner_text() == "1 edits"
+    assert page.locator("#shown").inner_text() == "1 shown"
     page.locator("#accept-all").click()
     wait_for_states(served, "ppppap")
     page.locator("#filter-form button[type=reset]").click()
@@ -156,8 +157,8 @@ def test_duplicates_side_by_side_and_korean(
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     assert page.locator(".stage figcaption").all_inner_texts() == [
-        "제외: cat/3.png · 64 × 48",
-        "남김: cat/1.png · 64 × 48",
+        "제외 cat/3.png · 64 × 48",
+        "남김 cat/1.png · 64 × 48",
     ]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     context.close()
@@ -181,7 +182,7 @@ def test_a_hundred_thousand_edits(page: Any, serve: Callable[..., Any], plan: Pa
         time.sleep(0.02)
     assert served.session.edit(99_999).state == "accepted"
     page.fill("#f-low", "0.9")
-    assert page.locator("#shown").inner_text() == "10,000 edits"
+    assert page.locator("#shown").inner_text() == "10,000 shown"
     assert replace(served.session.edit(0)).state == "proposed"
 
 
@@ -300,3 +301,23 @@ def test_a_plan_without_a_model_has_no_scores(
     assert page.locator(".badge").count() == 0
     assert not page.locator("#f-low").is_visible()
     assert page.locator("#f-sort option").count() == 1
+
+
+def test_a_plan_without_edits_and_a_dataset_that_cannot_be_read(
+    page: Any, serve: Callable[..., Any], plan: Path
+) -> None:
+    plan.write_text(plan.read_text().splitlines()[0] + "\n")
+    page.goto(serve(plan).door.address)
+    page.wait_for_selector(".empty:has-text('This plan has no edits')")
+    shutil.rmtree(plan.parent / "data")
+    (plan.parent / "data").mkdir()
+    page.goto(serve(plan).door.address)
+    page.wait_for_selector("#banner:has-text('holds no picture')")
+
+
+def test_a_picture_that_goes_away_says_so(page: Any, serve: Callable[..., Any], plan: Path) -> None:
+    served = serve(plan)
+    assert len(served.session.dataset) == 6
+    (plan.parent / "data/cat/2.png").unlink()
+    opened(page, served)
+    page.wait_for_selector(".card .out:has-text('cat/2.png: is gone')")

@@ -177,12 +177,12 @@ def test_by_button_and_key(page: Any, serve: Callable[..., Any], plan: Path) -> 
     other.wait_for_selector(".card.a .why:has-text('the same file as cat/3.png')")
     card(page, 2).locator(".open").click()
     captions = page.locator(".stage figcaption")
-    assert captions.first.inner_text().startswith("dropped: cat/1.png")
+    assert captions.first.inner_text().startswith("dropped cat/1.png")
     page.keyboard.press("o")
-    page.wait_for_selector(".stage figcaption:has-text('dropped: cat/3.png')")
+    page.wait_for_selector(".stage figcaption:has-text('dropped cat/3.png')")
     assert served.session.edit(2).picture == "cat/3.png"
     page.keyboard.press("u")
-    page.wait_for_selector(".stage figcaption:has-text('dropped: cat/1.png')")
+    page.wait_for_selector(".stage figcaption:has-text('dropped cat/1.png')")
     page.locator("#look button", has_text="Back to the proposal").click()
     wait_for_states(served, "pppppp")
     assert served.session.edit(2) == served.session.plan.edits[2]

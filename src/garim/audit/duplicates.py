@@ -41,7 +41,7 @@ def across_splits(evidence: Evidence) -> Finding:
     pairs = [p for p in _row_pairs(evidence) if _splits(evidence, p) == 2]
     edits = []
     for members in _groups(evidence, [copy for copy in evidence.copies if copy.kind not in SAME]):
-        rows = [row for file in members for row in evidence.rows_of[file]]
+        rows = [row for file in members for row in evidence.rows_of(file)]
         first = min(rows, key=lambda row: _LATER.get(evidence.row(row).split, 0))
         to = evidence.row(first).split
         for row in rows:
@@ -81,8 +81,8 @@ def _row_pairs(evidence: Evidence, kinds: Collection[Kind] = ()) -> Iterator[Pai
     """Give the rows of the files that are copies; rows of one file are no copies."""
     for copy in evidence.copies:
         if not kinds or copy.kind in kinds:
-            for first in evidence.rows_of[copy.first]:
-                for second in evidence.rows_of[copy.second]:
+            for first in evidence.rows_of(copy.first):
+                for second in evidence.rows_of(copy.second):
                     yield Pair(first, second, copy.similarity, copy.kind)
 
 
@@ -92,10 +92,13 @@ def _splits(evidence: Evidence, pair: Pair) -> int:
 
 def _groups(evidence: Evidence, copies: Iterable[Copy]) -> list[list[int]]:
     """Files that are copies of each other, or of copies."""
-    gathered: dict[int, list[int]] = defaultdict(list)
-    for file, group in enumerate(groups_of(len(evidence.names), copies)):
-        gathered[group].append(file)
-    return [members for members in gathered.values() if len(members) > 1]
+    groups = np.array(groups_of(len(evidence.names), copies))
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    several = sizes > 1
+    return [order[start : start + size].tolist()
+            for start, size in zip(starts[several], sizes[several], strict=True)]  # fmt: skip
 
 
 def _drops(evidence: Evidence, kind: Kind) -> Iterator[Edit]:
@@ -106,7 +109,7 @@ def _drops(evidence: Evidence, kind: Kind) -> Iterator[Edit]:
     for members in _groups(evidence, same):
         by_label: dict[str | None, list[int]] = defaultdict(list)
         for file in members:
-            for row in evidence.rows_of[file]:
+            for row in evidence.rows_of(file):
                 by_label[evidence.row(row).label].append(row)
         for rows in by_label.values():
             kept, *others = sorted(rows, key=lambda row: _worth(evidence, row), reverse=True)

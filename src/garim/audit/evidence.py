@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from garim.audit.look import Look
 from garim.audit.looking import Looking, look_of, views_of
+from garim.audit.looks import Looks
 from garim.audit.networks import Judge, Seen
 from garim.audit.settings import AuditSettings
 from garim.copies import Copy, find_copies, groups_of
@@ -21,6 +21,8 @@ from garim.execution.shards import ERROR
 from garim.formats.rows import Row
 from garim.plan import Edit, Kind, Subject
 
+T = TypeVar("T", bound=np.generic)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -30,7 +32,7 @@ class Evidence:
     settings: AuditSettings
     names: tuple[str, ...]
     """Each file once."""
-    looks: tuple[Look | None, ...]
+    looks: Looks
     """One per file; None for those that cannot be opened."""
     failures: tuple[Failure, ...]
     seen: Seen | None = None
@@ -45,8 +47,7 @@ class Evidence:
     @cached_property
     def copies(self) -> list[Copy]:
         """Pairs of files that are copies."""
-        paths = [self.dataset.root / name for name in self.names]
-        return find_copies(paths, [None if one is None else one.fingerprint for one in self.looks])
+        return find_copies(self.names, self.looks.prints, self.dataset.root)
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
@@ -54,12 +55,16 @@ class Evidence:
         return np.array(groups_of(len(self.names), self.copies), dtype=np.int64)
 
     @cached_property
-    def rows_of(self) -> list[list[int]]:
-        """Numbers of the rows of each file."""
-        found: list[list[int]] = [[] for _ in self.names]
-        for row, file in enumerate(self.file_of):
-            found[file].append(row)
-        return found
+    def _by_file(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers of the rows by their files, and where each file's begin and end."""
+        order = np.argsort(self.file_of, kind="stable")
+        return order, np.searchsorted(self.file_of[order], np.arange(len(self.names) + 1))
+
+    def rows_of(self, file: int) -> list[int]:
+        """Give the numbers of the rows of a file."""
+        order, ends = self._by_file
+        rows: list[int] = order[ends[file] : ends[file + 1]].tolist()
+        return rows
 
     @cached_property
     def targets(self) -> NDArray[np.int64]:
@@ -82,10 +87,9 @@ class Evidence:
         """Give a row."""
         return self.dataset.rows[number]
 
-    def per_row(self, measure: Callable[[Look], float]) -> NDArray[np.float64]:
-        """Measure every row's file; NaN where it cannot be opened."""
-        values = [np.nan if one is None else measure(one) for one in self.looks]
-        return np.array(values, dtype=np.float64)[self.file_of]
+    def per_row(self, measured: NDArray[T]) -> NDArray[T]:
+        """Bring what is known of files to their rows."""
+        return measured[self.file_of]
 
     def edit(self, number: int, kind: Kind, reason: str, check: str, to: str | None = None) -> Edit:
         """Propose an edit of a row's picture as it is now."""
@@ -111,7 +115,7 @@ def gather(
 ) -> Evidence:
     """Open every picture once, measure it, and show it to the network if there is one."""
     names = tuple(dict.fromkeys(row.file_name for row in dataset.rows))
-    looks: list[Look | None] = []
+    looks = Looks()
     views: list[dict[str, NDArray[np.float32]] | None] = []
     failures: list[Failure] = []
     about = {"dataset": str(dataset.root.resolve()), "model": judge and judge.digest()}
@@ -125,5 +129,5 @@ def gather(
             else:
                 looks.append(look_of(record))
                 views.append(views_of(record))
-    evidence = Evidence(dataset, settings, names, tuple(looks), tuple(failures))
+    evidence = Evidence(dataset, settings, names, looks, tuple(failures))
     return evidence if judge is None else replace(evidence, seen=judge.seen(views))

@@ -75,7 +75,7 @@ def _edit(evidence: Evidence, row: int, to: str, chance: float) -> Edit:
 
 def _judged(evidence: Evidence) -> NDArray[np.int64]:
     """Number the rows whose labels can be judged: enough pictures of the class, and opened."""
-    opened = np.array([one is not None for one in evidence.looks])[evidence.file_of]
+    opened = evidence.per_row(evidence.looks.prints.opened)
     groups = evidence.groups[evidence.file_of]
     fit = opened & (evidence.targets >= 0)
     if evidence.of_network.probabilities is not None:
@@ -119,7 +119,7 @@ def _unseen(evidence: Evidence, given: NDArray[np.float32]) -> NDArray[np.float3
     if model is None:
         return result
     fold_of = model.card.fold_of
-    digests = [one.fingerprint.digest if one else "" for one in evidence.looks]
+    digests = [name.decode() for name in evidence.looks.prints.digests.tolist()]
     trained = {int(evidence.groups[i]): d for i, d in enumerate(digests) if d in fold_of}
     again = [i for i, d in enumerate(digests)
              if d and d not in fold_of and int(evidence.groups[i]) in trained]  # fmt: skip

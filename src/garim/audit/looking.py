@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from sys import intern
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from garim.audit.look import Look, look
+from garim.audit.looks import MEASURES
 from garim.audit.networks import VIEWS, Judge
 from garim.copies import Fingerprint
 from garim.copies.fingerprints import SIDE
@@ -84,12 +84,8 @@ def look_of(record: Record) -> Look:
             digest=record["digest"], size=(width, height), thumbnail=thumbnail,
             tone=(red, green, blue), colourfulness=record["colourfulness"],
         ),
-        mode=intern(record["mode"]),
-        **{name: record[name] for name in _MEASURES},
+        mode=record["mode"], **{name: record[name] for name in MEASURES},
     )  # fmt: skip
-
-
-_MEASURES = ("bytes", "bright_end", "dark_end", "sharpness", "entropy")
 
 
 def views_of(record: Record) -> dict[str, NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from garim.execution import ExecutionSettings
 from garim.extraction import ExtractSettings
 from garim.models.classifier import load as load_classifier
 from garim.plan import ApplySettings
+from garim.plan.reading import opened
 from garim.report import contour_steps, plan_report
 
 
@@ -55,7 +56,8 @@ def extract(  # noqa: PLR0913 - every option of the command
     if show_steps is not None:
         contour_steps(dataset, settings, show_steps)
     found = garim.extract(dataset, classifier, settings, out, execution)
-    page = plan_report(found.plan, dataset, out.with_suffix(".html"))
+    kept = opened(out, reviewed=False)
+    page = plan_report(kept.plan, dataset, out.with_suffix(".html"), kept)
     result = {**found.to_dict(), "report": str(page)}
     line = (
         f"{result['pictures']} looked at: {result['proposed']} crops proposed, "

@@ -8,12 +8,14 @@ a candidate is a copy only if both pictures, laid over each other, agree in thei
 
 from garim.copies.fingerprints import Fingerprint, fingerprint, fingerprint_of
 from garim.copies.pairs import KINDS, Copy, Kind, copy_groups, find_copies, groups_of
+from garim.copies.prints import Prints
 
 __all__ = [
     "KINDS",
     "Copy",
     "Fingerprint",
     "Kind",
+    "Prints",
     "copy_groups",
     "find_copies",
     "fingerprint",

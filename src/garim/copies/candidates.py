@@ -9,14 +9,16 @@ pictures and not with their pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from garim.copies.fingerprints import SIDE, Fingerprint
+from garim.copies.fingerprints import SIDE
+from garim.copies.prints import Prints
 
 CELLS = 8
 """Cells per side of a layout."""
@@ -34,11 +36,15 @@ TURNS = 8
 """Turn ``t`` is ``t % 4`` quarter turns against the clock, of the mirror image from 4 on."""
 
 _BLOCK = 256
+"""Pictures that ask together, at least."""
+_PER_LIST = 64
+"""Pictures that ask in one list together, on average: fewer would be slow to ask."""
 _LIST = 4096
 """Layouts that are compared with each other whatever they are; more are put into lists."""
 _PROBES = 12
 
 Floats = NDArray[np.float32]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +68,21 @@ def _windows() -> list[tuple[float, float, float, float]]:
     return found
 
 
-def candidates(prints: Sequence[Fingerprint]) -> list[Candidate]:
-    """List pairs that are worth a closer look, each once per way of being alike, best first."""
-    if len(prints) < 2:
+def candidates(prints: Prints, numbers: NDArray[np.int64]) -> list[Candidate]:
+    """List pairs that are worth a closer look, each once per way of being alike, best first.
+
+    Args:
+        prints: fingerprints of all pictures.
+        numbers: those that are looked at, ascending.
+    """
+    if len(numbers) < 2:
         return []
-    thumbnails = np.stack([one.thumbnail for one in prints]).reshape(len(prints), -1)
-    layouts = np.concatenate([_layouts(part, _whole()) for part in _blocks(thumbnails)])
-    index = _Index(layouts)
+    blocks = (prints.thumbnails(part) for part in _parts(numbers, _BLOCK))
+    index = _Index(np.concatenate([_layouts(block, _whole()) for block in blocks]))
     best: dict[tuple[int, int, bool], Candidate] = {}
-    for start in range(0, len(prints), _BLOCK):
-        for found in _asked(thumbnails[start : start + _BLOCK], start, index):
+    at_once = max(_BLOCK, len(index.lists) * _PER_LIST // _PROBES)
+    for at, part in enumerate(_parts(numbers, at_once)):
+        for found in _asked(prints.thumbnails(part), at * at_once, index, numbers):
             one, other = sorted((found.whole, found.part))
             key = one, other, found.window == WHOLE
             if key not in best or found.correlation > best[key].correlation:
@@ -82,12 +93,14 @@ def candidates(prints: Sequence[Fingerprint]) -> list[Candidate]:
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-def _blocks(thumbnails: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(thumbnails), _BLOCK):
-        yield thumbnails[start : start + _BLOCK]
+def _parts(values: NDArray[T], size: int) -> Iterator[NDArray[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
-def _asked(thumbnails: NDArray[np.uint8], start: int, index: _Index) -> Iterator[Candidate]:
+def _asked(
+    thumbnails: NDArray[np.uint8], start: int, index: _Index, numbers: NDArray[np.int64]
+) -> Iterator[Candidate]:
     """Ask with all views of a block of pictures: as a whole, and in part."""
     whole = _layouts(thumbnails, _whole()).reshape(-1, CELLS, CELLS)
     turned = np.stack([_turned(whole, turn) for turn in range(TURNS)], axis=1)
@@ -95,12 +108,12 @@ def _asked(thumbnails: NDArray[np.uint8], start: int, index: _Index) -> Iterator
     for views, is_whole in ((turned.reshape(len(whole), TURNS, -1), True), (inside, False)):
         near, correlation, view = index.nearest(views, start)
         for row, rank in np.argwhere(correlation >= MIN_CORRELATION):
-            number = int(view[row, rank])
+            seen = int(view[row, rank])
             yield Candidate(
-                whole=start + int(row),
-                part=int(near[row, rank]),
-                turn=_INVERSE[number] if is_whole else 0,
-                window=WHOLE if is_whole else _windows()[number],
+                whole=int(numbers[start + row]),
+                part=int(numbers[near[row, rank]]),
+                turn=_INVERSE[seen] if is_whole else 0,
+                window=WHOLE if is_whole else _windows()[seen],
                 correlation=float(correlation[row, rank]),
             )
 
@@ -129,12 +142,9 @@ class _Index:
         count = min(count, len(layouts))
         drawn = np.random.default_rng(0).choice(len(layouts), count, replace=False)
         self.pivots = layouts[drawn]
-        member = np.concatenate([(part @ self.pivots.T).argmax(1) for part in self._parts()])
+        nearest = [(part @ self.pivots.T).argmax(1) for part in _parts(layouts, _BLOCK)]
+        member = np.concatenate(nearest)
         self.lists = [np.flatnonzero(member == pivot) for pivot in range(len(self.pivots))]
-
-    def _parts(self) -> Iterator[Floats]:
-        for start in range(0, len(self.layouts), _LIST):
-            yield self.layouts[start : start + _LIST]
 
     def nearest(
         self, views: Floats, start: int
@@ -166,12 +176,14 @@ class _Index:
 
     def _probed(self, views: Floats) -> NDArray[np.bool_]:
         """Tell which lists each picture looks into: those with the pivots nearest to its views."""
-        probed: NDArray[np.bool_] = np.ones((len(views), len(self.lists)), dtype=bool)
-        if len(self.lists) > _PROBES:
-            alike = (views @ self.pivots.T).max(axis=1)
+        if len(self.lists) <= _PROBES:
+            return np.ones((len(views), len(self.lists)), dtype=bool)
+        probed = []
+        for part in _parts(views, _BLOCK):
+            alike = (part @ self.pivots.T).max(axis=1)
             least = np.partition(alike, -_PROBES, axis=1)[:, -_PROBES, None]
-            probed = np.asarray(alike >= least)
-        return probed
+            probed.append(alike >= least)
+        return np.concatenate(probed)
 
 
 def _merged(

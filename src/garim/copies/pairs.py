@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +11,13 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from garim import pictures
 from garim.copies.alignment import SIDE, Alignment, align, meet
 from garim.copies.candidates import Candidate, candidates, turned
 from garim.copies.fingerprints import Fingerprint, fingerprint
+from garim.copies.prints import Prints
 from garim.errors import PictureError
 from garim.pictures import Pixels
 from garim.streaming import stream, track
@@ -56,23 +57,28 @@ class Copy:
     """How well their details agree, 0 to 1; 1 for the same file."""
 
 
-def find_copies(paths: Sequence[Path], prints: Sequence[Fingerprint | None]) -> list[Copy]:
+def find_copies(
+    paths: Sequence[Path | str],
+    prints: Prints | Iterable[Fingerprint | None],
+    root: Path | None = None,
+) -> list[Copy]:
     """Find pairs of copies; of many copies of one picture not every pair is named.
 
     Args:
         paths: the pictures.
         prints: their fingerprints; None for those that cannot be opened.
+        root: folder that the paths are relative to.
     """
-    known = [(number, one) for number, one in enumerate(prints) if one is not None]
-    by_digest: dict[str, list[int]] = defaultdict(list)
-    for number, one in known:
-        by_digest[one.digest].append(number)
-    same = [pair for members in by_digest.values() for pair in pairwise(members)]
+    known = prints if isinstance(prints, Prints) else Prints(prints)
+    numbers = np.flatnonzero(known.opened)
+    ordered = numbers[np.argsort(known.digests[numbers], kind="stable")]
+    again = known.digests[ordered[1:]] == known.digests[ordered[:-1]]
+    same = zip(ordered[:-1][again].tolist(), ordered[1:][again].tolist(), strict=True)
     found = [Copy(a, b, "exact", 1.0) for a, b in same]
-    firsts = [(members[0], prints[members[0]]) for members in by_digest.values()]
-    different = [(number, one) for number, one in firsts if one is not None]
-    found += _of_one_tone([(n, one) for n, one in different if one.is_flat])
-    found += _laid_over(paths, [(n, one) for n, one in different if not one.is_flat])
+    different = np.sort(np.delete(ordered, np.flatnonzero(again) + 1))
+    flat = known.flat[different]
+    found += _of_one_tone(different[flat], known.tones)
+    found += _laid_over(paths, root or Path(), known, different[~flat])
     return sorted(found, key=lambda copy: (copy.first, copy.second))
 
 
@@ -81,7 +87,7 @@ def copy_groups(paths: Sequence[Path]) -> list[int]:
 
     Pictures that cannot be opened are groups of their own.
     """
-    prints: list[Fingerprint | None] = []
+    prints = Prints()
     for _, result in track(stream(fingerprint, paths), "Looking for copies", len(paths)):
         prints.append(None if isinstance(result, PictureError) else result)
     return groups_of(len(paths), find_copies(paths, prints))
@@ -103,32 +109,35 @@ def _root(parent: list[int], index: int) -> int:
     return index
 
 
-def _of_one_tone(flat: Sequence[tuple[int, Fingerprint]]) -> Iterator[Copy]:
+def _of_one_tone(flat: NDArray[np.int64], tones: NDArray[np.float64]) -> Iterator[Copy]:
     """Pair pictures without structure by their colour."""
-    ordered = sorted(flat, key=lambda pair: pair[1].tone)
-    for (one, first), (other, second) in pairwise(ordered):
-        apart = max(abs(a - b) for a, b in zip(first.tone, second.tone, strict=True))
+    ordered = sorted(flat.tolist(), key=lambda number: tuple(tones[number]))
+    for one, other in pairwise(ordered):
+        apart = float(np.abs(tones[one] - tones[other]).max())
         if apart <= _SAME_TONE:
             low, high = sorted((one, other))
             yield Copy(low, high, "recompressed", 1 - apart / 255)
 
 
-def _laid_over(paths: Sequence[Path], rich: Sequence[tuple[int, Fingerprint]]) -> Iterator[Copy]:
+def _laid_over(
+    paths: Sequence[Path | str], root: Path, prints: Prints, rich: NDArray[np.int64]
+) -> Iterator[Copy]:
     """Compare the candidates' pixels."""
-    numbers = [number for number, _ in rich]
-    found = candidates([one for _, one in rich])
+    found = candidates(prints, rich)
     done: set[tuple[int, int]] = set()
 
     @lru_cache(maxsize=_KEPT)
-    def pixels(index: int) -> Pixels:
-        image = pictures.open_picture(paths[numbers[index]], at_least=SIDE).image
+    def pixels(number: int) -> Pixels:
+        image = pictures.open_picture(root / paths[number], at_least=SIDE).image
         small = cv2.resize(pictures.to_array(image), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.uint8)
 
     def compared(one: Candidate) -> Alignment | None:
         if _ordered(one) in done:  # as a whole already
             return None
-        first, second = rich[one.part][1], rich[one.whole][1]
+        first, second = prints[one.part], prints[one.whole]
+        if first is None or second is None:
+            return None
         start = meet(turned(first.thumbnail, one.turn), second.thumbnail, one.window)
         if start is None:
             return None
@@ -143,7 +152,7 @@ def _laid_over(paths: Sequence[Path], rich: Sequence[tuple[int, Fingerprint]]) -
         if (low, high) not in done:
             done.add((low, high))
             kind = _kind(one, aligned)
-            yield Copy(numbers[low], numbers[high], kind, min(aligned.similarity, 1.0))
+            yield Copy(low, high, kind, min(aligned.similarity, 1.0))
 
 
 def _ordered(one: Candidate) -> tuple[int, int]:

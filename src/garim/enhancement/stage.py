@@ -32,6 +32,7 @@ class Enlarging:
     """The stage: jobs, of whole paths, to what was done."""
 
     root: Path
+    """Folder of the first file."""
     out: Path
     """Folder of the results, which every worker must see."""
     method: Method

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -117,8 +116,8 @@ def _done(
     # Whole paths: a worker on another machine may stand in another folder.
     placed = [replace(j, source=j.source.absolute(), target=j.target.absolute()) for j in jobs]
     way = files.digest_of([settings.scale, settings.method, settings.quality, method.name])
-    stage = Enlarging(root=Path(os.path.commonpath([job.source.parent for job in placed])),
-                      out=out.absolute(), method=method, settings=settings, way=way)  # fmt: skip
+    stage = Enlarging(root=placed[0].source.parent, out=out.absolute(), method=method,
+                      settings=settings, way=way)  # fmt: skip
     about = {"out": str(out.resolve()), "way": way}
     with (
         listing_done(out),

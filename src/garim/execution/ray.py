@@ -76,7 +76,9 @@ def _connected(settings: ExecutionSettings) -> Iterator[ModuleType]:
     """Give Ray, connected to a cluster; who was connected before stays so."""
     if find_spec("ray") is None:
         raise SettingsError(["the engine ray needs Ray: pip install 'garim[ray]'"])
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is first imported
+    # Both are read when Ray is first imported. Threads of Ray Data that outlive an error would
+    # else connect again after we have let go, in the way of the next run.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
     import ray  # noqa: PLC0415 - an extra
     import ray.data  # noqa: PLC0415
 

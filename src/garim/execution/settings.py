@@ -25,7 +25,7 @@ class ExecutionSettings:
     were begun. Default: 256; 8 where pictures are enlarged."""
     work: Path | None = None
     """Folder for the shards until the result is written; every machine must see it. Default: beside
-    the result."""
+    the result; a temporary one where pictures are enlarged."""
 
     def check(self, engines: tuple[str, ...]) -> None:
         """Raise a SettingsError with everything that cannot work."""

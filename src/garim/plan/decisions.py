@@ -126,11 +126,12 @@ class Decisions:
                     self.verdicts[key] = verdict
             self.changed.append(tuple(before))
             return
-        parts = line["together"] if "together" in line else [line]
-        changes = [(str(key), _change(one["set"])) for one in parts for key in one["lines"]]
-        before = {key: self.verdicts.get(key) for key, _ in changes}
-        for key, change in changes:
-            self.verdicts[key] = replace(self.verdicts.get(key, Verdict()), **change)
+        parts = line.get("together", [line])
+        read = [(list(map(str, one["lines"])), _change(one["set"])) for one in parts]
+        before = {key: self.verdicts.get(key) for keys, _ in read for key in keys}
+        for keys, change in read:
+            for key in keys:
+                self.verdicts[key] = replace(self.verdicts.get(key, Verdict()), **change)
         self._standing.append(before)
         self.changed.append(tuple(before))
 

@@ -213,7 +213,9 @@ def subject(name: str, value: Any) -> Subject:
     )
 
 
-def _optional(value: dict[str, Any], name: str, read: Callable[[str, Any], _Value]) -> _Value | None:
+def _optional(
+    value: dict[str, Any], name: str, read: Callable[[str, Any], _Value]
+) -> _Value | None:
     return None if value.get(name) is None else read(name, value[name])
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from garim import remote
 from garim.errors import PlanError
-from garim.plan.decisions import Decisions, key_of, merged
-from garim.plan.edits import VERSION, Plan, object_in, parse_line
+from garim.plan.decisions import Decisions, Verdict, decided, key_of
+from garim.plan.edits import VERSION, Edit, Plan, object_in, parse_line
 from garim.plan.plain import number, text
 
 
@@ -23,17 +23,48 @@ class Proposals:
     keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan that stays in its file: its edits are read one at a time, whenever they are gone over.
+
+    Going over them raises a PlanError for a line that cannot be read (named by its number).
+    """
+
+    path: Path
+    plan: Plan
+    """All but the edits."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """What a reviewer decided, by the key of a line."""
+
+    def __iter__(self) -> Iterator[Edit]:
+        for at, line in _lines(self.path):
+            edit = parse_line(line, f"{self.path}:{at}")
+            yield decided(edit, self.verdicts.get(key_of(line))) if self.verdicts else edit
+
+
 def load(path: Path | str) -> Plan:
     """Read a plan, with the decisions of a review where there was one.
 
     Raises:
         PlanError: no plan, or a line that cannot be read (named by its number).
     """
-    found = proposals(path)
-    verdicts = Decisions(Path(path)).verdicts
-    if not verdicts:
-        return found.plan
-    return replace(found.plan, edits=merged(found.plan.edits, found.keys, verdicts))
+    found = opened(path)
+    return replace(found.plan, edits=tuple(found))
+
+
+def opened(path: Path | str, *, reviewed: bool = True) -> PlanFile:
+    """Read the first line of a plan.
+
+    Args:
+        path: the file.
+        reviewed: with the decisions of a review where there was one.
+
+    Raises:
+        PlanError: no plan.
+    """
+    name = Path(path)
+    verdicts = Decisions(name).verdicts if reviewed else {}
+    return PlanFile(name, Plan(edits=(), **_header(name)), verdicts)
 
 
 def proposals(path: Path | str) -> Proposals:
@@ -42,22 +73,31 @@ def proposals(path: Path | str) -> Proposals:
     Raises:
         PlanError: no plan, or a line that cannot be read (named by its number).
     """
-    name = Path(path)
+    found = opened(path, reviewed=False)
+    keys = tuple(key_of(line) for _, line in _lines(found.path))
+    return Proposals(replace(found.plan, edits=tuple(found)), keys)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Give the lines after the first that are not empty, with their numbers."""
+    for at, line in enumerate(_text(path), start=1):
+        if at > 1 and line.strip():
+            yield at, line
+
+
+def _text(path: Path) -> Iterator[str]:
+    """Read line by line; JSON may hold Unicode's other line separators, so only ``\\n`` is one."""
     try:
-        # Not splitlines(): JSON may hold other line separators of Unicode.
-        lines = remote.local(name).read_text(encoding="utf-8-sig").split("\n")
+        with remote.local(path).open(encoding="utf-8-sig", newline="\n") as stream:
+            yield from stream
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a null byte in the name
-        raise PlanError(f"{name}: cannot be read: {error}") from error
-    header = _header(name, lines)
-    numbered = [(at, line) for at, line in enumerate(lines[1:], start=2) if line.strip()]
-    edits = tuple(parse_line(line, f"{name}:{at}") for at, line in numbered)
-    return Proposals(Plan(edits=edits, **header), tuple(key_of(line) for _, line in numbered))
+        raise PlanError(f"{path}: cannot be read: {error}") from error
 
 
-def _header(path: Path, lines: Sequence[str]) -> dict[str, Any]:
+def _header(path: Path) -> dict[str, Any]:
     """Read the first line: what a Plan is made of besides its edits."""
     try:
-        header = object_in(lines[0])
+        header = object_in(next(_text(path), ""))
     except PlanError:
         header = {}
     if "garim_plan" not in header or not isinstance(header.get("dataset"), str):

@@ -92,8 +92,8 @@ def _stage(model: Model, settings: PredictSettings, paths: Sequence[Path]) -> Pr
         runtime = resolve(settings.runtime, model.device, len(paths))
         settings, model = replace(settings, runtime=runtime), model.with_runtime(runtime)
     folders = [path.absolute().parent for path in paths] or [Path.cwd()]
-    return Predicting(root=Path(os.path.commonpath(folders)), model=model, settings=settings,
-                      predictor=PREDICTORS[type(model)])  # fmt: skip
+    return Predicting(root=Path(os.path.commonpath(folders)), given_in=Path.cwd(), model=model,
+                      settings=settings, predictor=PREDICTORS[type(model)])  # fmt: skip
 
 
 def _gathered(done: Results[Path], failures: list[Failure]) -> Iterator[Prediction]:

@@ -30,6 +30,8 @@ class Predicting:
     """The stage: pictures to predictions."""
 
     root: Path
+    given_in: Path
+    """Folder that the pictures are named from: a worker on another machine may stand elsewhere."""
     model: Any
     predictor: Predictor
     settings: PredictSettings
@@ -48,8 +50,7 @@ class Predicting:
         return self._work
 
     def _work(self, paths: Sequence[Path]) -> Iterator[Record | PictureError]:
-        # Whole paths: a worker on another machine may stand in another folder.
-        found = self.predictor(self.model, [path.absolute() for path in paths], self.settings)
+        found = self.predictor(self.model, [self.given_in / path for path in paths], self.settings)
         for path, result in zip(paths, found, strict=True):
             if isinstance(result, PictureError):
                 yield result

@@ -90,8 +90,9 @@ def _worst(found: Finding) -> list[int]:
 
 def _contents(audit: Audit, failed: int) -> Iterator[Element]:
     data, counts = audit.dataset, audit.dataset.counts()
-    sizes = [one.fingerprint.size for one in audit.evidence.looks if one is not None]
-    middle = " × ".join(f"{np.median(side):.0f}" for side in zip(*sizes, strict=True))
+    prints = audit.evidence.looks.prints
+    sizes = prints.sizes[prints.opened]
+    middle = " × ".join(f"{side:.0f}" for side in np.median(sizes, axis=0)) if len(sizes) else ""
     yield Figures((
         Figure("Pictures", len(audit.evidence.names)),
         Figure("Classes", len(data.classes)),
@@ -101,8 +102,8 @@ def _contents(audit: Audit, failed: int) -> Iterator[Element]:
     by_class = {c: {s: float(of[c]) for s, of in counts.items()} for c in data.classes}
     if by_class:
         yield Chart(charts.grouped_bars(by_class, title="Pictures per class"))
-    opened = [name for name, one in zip(audit.evidence.names, audit.evidence.looks, strict=True)
-              if one is not None]  # fmt: skip
+    opened = [name for name, is_there in zip(audit.evidence.names, prints.opened, strict=True)
+              if is_there]  # fmt: skip
     if opened:
         chosen = opened[:: -(-len(opened) // _EXAMPLES)]
         sheet = contact_sheet([data.root / name for name in chosen], columns=12, cell=90)

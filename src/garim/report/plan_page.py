@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from garim.dataset import Dataset
+from garim.errors import Failure
 from garim.evaluation import LocalizationReport
 from garim.evaluation.evaluate import proposed_box
 from garim.plan import Edit, Plan
@@ -23,7 +27,7 @@ from garim.report.page import (
     Tile,
     write_page,
 )
-from garim.report.parts import SHOWN, evenly, failed, is_scored, shown
+from garim.report.parts import SHOWN, evenly, failed, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +59,119 @@ _OUTCOMES = (
 )  # fmt: skip
 
 
-def plan_report(plan: Plan, dataset: Dataset, path: Path) -> Path:
-    """Write the page of a plan: how many, how sure, and what is proposed, as pictures."""
-    scored = is_scored(plan)
-    sections = [Section("What is proposed", tuple(_overview(plan)))]
-    for outcome in _OUTCOMES:
-        fitting = list(filter(outcome.fits, plan))
-        chosen = evenly(fitting, SHOWN)
-        if scored:
-            chosen = _spread(sorted(fitting, key=_certainty), SHOWN)
-        if chosen:
-            tiles = tuple(_tile(edit, dataset, scored=scored) for edit in chosen)
-            lead = (None if scored else outcome.without_a_model) or outcome.lead
-            note = f"{lead} {len(tiles)} of {len(fitting)} shown."
-            sections.append(Section(outcome.name, (Gallery(tiles),), note))
-    sections += failed(plan.failures)
+@dataclass(slots=True)
+class _Counted:
+    """What the lines of a plan are, counted as they pass; little is kept of each."""
+
+    lines: int = 0
+    scored: bool = False
+    states: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    certainties: dict[str, array[float]] = field(default_factory=lambda: defaultdict(_numbers))
+    """Of the lines of each outcome, in their order."""
+    values: dict[str, dict[str, Counter[str]]] = field(
+        default_factory=lambda: {name: defaultdict(Counter) for name in _VALUES}
+    )
+    """Lines by a value that they have, in all and by outcome."""
+
+    def add(self, edit: Edit) -> None:
+        """Count a line."""
+        self.lines += 1
+        self.scored = self.scored or edit.score_before is not None
+        self.states[edit.state] += 1
+        if edit.error is not None:
+            self.failures.append(Failure(edit.picture, edit.error))
+        outcome = _outcome_of(edit)
+        if outcome is not None:
+            self.certainties[outcome.name].append(_certainty(edit))
+        for name, value in _VALUES.items():
+            for group in ("Lines", *([outcome.name] if outcome else ())):
+                self.values[name][group][value(edit)] += 1
+
+
+def plan_report(
+    plan: Plan, dataset: Dataset, path: Path, edits: Iterable[Edit] | None = None
+) -> Path:
+    """Write the page of a plan: how many, how sure, and what is proposed, as pictures.
+
+    Args:
+        plan: what is shown.
+        dataset: that it was made for.
+        path: file of the page.
+        edits: the plan's, where they are not in it; they are gone over twice, and not kept.
+    """
+    lines = plan if edits is None else edits
+    counted = _Counted(scored=plan.model is not None)
+    for edit in lines:
+        counted.add(edit)
+    sections = [Section("What is proposed", tuple(_overview(counted)))]
+    for outcome, chosen in _examples(lines, counted).items():
+        tiles = tuple(_tile(edit, dataset, scored=counted.scored) for edit in chosen)
+        lead = (None if counted.scored else outcome.without_a_model) or outcome.lead
+        note = f"{lead} {len(tiles)} of {len(counted.certainties[outcome.name])} shown."
+        sections.append(Section(outcome.name, (Gallery(tiles),), note))
+    sections += failed(counted.failures)
     made = f"Method {plan.method}" if plan.method else "Made by hand"
     lead = f"{made}, for {dataset.origin.name}. Nothing is changed until it is applied."
     write_page(Page(f"Plan for {dataset.origin.name}", lead, tuple(sections)), path)
     return path
 
 
+def _examples(lines: Iterable[Edit], counted: _Counted) -> dict[_Outcome, list[Edit]]:
+    """Choose the lines of each outcome that are shown."""
+    wanted = {one: _chosen(counted.certainties[one.name], scored=counted.scored)
+              for one in _OUTCOMES if counted.certainties[one.name]}  # fmt: skip
+    found: dict[_Outcome, dict[int, Edit]] = {one: {} for one in wanted}
+    places = {one: set(numbers) for one, numbers in wanted.items()}
+    passed: Counter[_Outcome] = Counter()
+    for edit in lines:
+        outcome = _outcome_of(edit)
+        if outcome is not None:
+            if passed[outcome] in places[outcome]:
+                found[outcome][passed[outcome]] = edit
+            passed[outcome] += 1
+    return {one: [found[one][number] for number in numbers] for one, numbers in wanted.items()}
+
+
+def _chosen(certainties: Sequence[float], *, scored: bool) -> list[int]:
+    """Choose evenly; with scores the half of the least certain, and evenly among the others."""
+    if not scored:
+        return evenly(range(len(certainties)), SHOWN)
+    order: list[int] = np.argsort(certainties, kind="stable").tolist()
+    half = SHOWN // 2 if len(order) > SHOWN else 0
+    return order[:half] + evenly(order[half:], SHOWN - half)
+
+
+def _outcome_of(edit: Edit) -> _Outcome | None:
+    return next((one for one in _OUTCOMES if one.fits(edit)), None)
+
+
 def _certainty(edit: Edit) -> float:
     return edit.score_after or edit.score_before or 0.0
 
 
-def _spread(edits: Sequence[Edit], most: int) -> list[Edit]:
-    """The first half of what is shown from the start, the rest evenly over the others."""
-    if len(edits) <= most:
-        return list(edits)
-    first, rest = list(edits[: most // 2]), edits[most // 2 :]
-    return first + evenly(rest, most - len(first))
-
-
-def _overview(plan: Plan) -> list[Element]:
-    counts = {one.name: sum(map(one.fits, plan)) for one in _OUTCOMES}
-    found = tuple(one for one in _OUTCOMES if counts[one.name])
-    figures = [Figure("Lines", len(plan), "one per picture and label that was looked at")]
-    figures += [Figure(one.name, counts[one.name]) for one in found]
-    if plan.failures:
-        figures.append(Figure("Could not be opened", len(plan.failures)))
-    states = plan.states()
-    if len(plan) > states["proposed"]:
-        figures += [Figure(state.capitalize(), states[state], "in the review")
+def _overview(counted: _Counted) -> list[Element]:
+    found = [one.name for one in _OUTCOMES if counted.certainties[one.name]]
+    figures = [Figure("Lines", counted.lines, "one per picture and label that was looked at")]
+    figures += [Figure(name, len(counted.certainties[name])) for name in found]
+    if counted.failures:
+        figures.append(Figure("Could not be opened", len(counted.failures)))
+    if counted.lines > counted.states["proposed"]:
+        figures += [Figure(state.capitalize(), counted.states[state], "in the review")
                     for state in ("accepted", "rejected")]  # fmt: skip
     elements: list[Element] = [Figures(tuple(figures))]
-    for name, value in (("Class", _label), ("Check", _check)):
-        if any(map(value, plan)):
-            elements.append(_counted(plan, name, value, found))
+    for name, groups in counted.values.items():
+        if any(groups["Lines"]):
+            elements.append(_table(name, groups, found))
     return elements
+
+
+def _table(name: str, groups: Mapping[str, Counter[str]], found: Sequence[str]) -> Table:
+    columns = ("Lines", *found)
+    rows: list[tuple[Cell, ...]] = [
+        (key or "(none)", *(groups[one][key] for one in columns)) for key in sorted(groups["Lines"])
+    ]
+    return Table((name, *columns), tuple(rows))
 
 
 def _label(edit: Edit) -> str:
@@ -114,16 +182,11 @@ def _check(edit: Edit) -> str:
     return edit.check or ""
 
 
-def _counted(
-    plan: Plan, name: str, value: Callable[[Edit], str], outcomes: Sequence[_Outcome]
-) -> Table:
-    every = Counter(map(value, plan))
-    sums = {one.name: Counter(value(e) for e in plan if one.fits(e)) for one in outcomes}
-    rows: list[tuple[Cell, ...]] = [
-        (key or "(none)", every[key], *(counted[key] for counted in sums.values()))
-        for key in sorted(every)
-    ]
-    return Table((name, "Lines", *sums), tuple(rows))
+_VALUES: dict[str, Callable[[Edit], str]] = {"Class": _label, "Check": _check}
+
+
+def _numbers() -> array[float]:
+    return array("d")
 
 
 def _tile(edit: Edit, dataset: Dataset, *, scored: bool) -> Tile:

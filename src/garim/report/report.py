@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +12,8 @@ from garim import dataset as datasets
 from garim.dataset import Dataset
 from garim.errors import ModelError
 from garim.models.folder import CONFIG, task_of
-from garim.plan import Plan, dataset_of
-from garim.plan import load as load_plan
+from garim.plan import Edit, Plan, dataset_of
+from garim.plan.reading import opened
 from garim.report.dataset_page import dataset_report
 from garim.report.plan_page import plan_report
 from garim.report.training_page import run_report
@@ -60,7 +61,8 @@ def report(
         page = run_report(path, Path(out or path / "report.html"))
         return Reported(page=page, about="model")
     if _is_plan(path):
-        return _of_plan(load_plan(path), Path(out or path.with_suffix(".html")), data)
+        kept = opened(path)
+        return _of_plan(kept.plan, Path(out or path.with_suffix(".html")), data, kept)
     return _of_dataset(datasets.read(path), out)
 
 
@@ -69,8 +71,10 @@ def _of_dataset(dataset: Dataset, out: Path | str | None) -> Reported:
     return Reported(page=dataset_report(dataset, page), about="dataset")
 
 
-def _of_plan(plan: Plan, page: Path, data: Path | str | None) -> Reported:
-    return Reported(page=plan_report(plan, dataset_of(plan, data), page), about="plan")
+def _of_plan(
+    plan: Plan, page: Path, data: Path | str | None, edits: Iterable[Edit] | None = None
+) -> Reported:
+    return Reported(page=plan_report(plan, dataset_of(plan, data), page, edits), about="plan")
 
 
 def _is_run(path: Path) -> bool:

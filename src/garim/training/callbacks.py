@@ -48,10 +48,12 @@ class Best(L.Callback):
 
     Args:
         patience: epochs without a better loss before it stops; 0 never stops.
+        last: keep those of the last epoch instead.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, last: bool = False) -> None:
         self.patience = patience
+        self.last = last
         self.loss = math.inf
         self.stale = 0
         self.weights: dict[str, Tensor] = {}
@@ -66,6 +68,7 @@ class Best(L.Callback):
         self.stale += 1
         if loss < self.loss:
             self.loss, self.stale = loss, 0
+        if self.last or not self.stale:
             state = trained_state(pl_module)
             self.weights = {name: t.detach().cpu().clone() for name, t in state.items()}
         self._stop(trainer)
@@ -112,14 +115,13 @@ class Sharing(L.Callback):
 class Progress(L.Callback):
     """Show progress, and tell the order which epoch it is."""
 
-    def __init__(self, description: str, order: Order) -> None:
-        self.description = description
+    def __init__(self, order: Order) -> None:
         self.order = order
         self._open = ExitStack()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the progress bar."""
-        self._step = self._open.enter_context(steps(self.description, trainer.max_epochs))
+        self._step = self._open.enter_context(steps("Training", trainer.max_epochs))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show what was done before the interruption."""

@@ -191,7 +191,8 @@ class OnPictures:
         objective = classification(recipe, examples.targets, _classes(self.network))
         train = batches(pictures, recipe, True)
         model = _Body(self.network, recipe)
-        return fit(model, train, held, recipe, self.folder, objective, seed=recipe.seed)
+        return fit(model, train, held, recipe, self.folder, objective, seed=recipe.seed,
+                   keep_last=recipe.keep == "last")  # fmt: skip
 
     def _plain(self, examples: Examples) -> DataLoader[Any]:
         pictures = SquarePictures(examples, self.recipe.size, AUGMENTATIONS["none"], 1, 0)
@@ -241,7 +242,8 @@ class OnFeatures:
             held = batches(plain, self.recipe, False)
         recipe, head = self.recipe, trained_part(self.network)
         objective = classification(recipe, examples.targets, _classes(self.network))
-        return fit(head, train, held, recipe, self.folder, objective, seed=recipe.seed)
+        return fit(head, train, held, recipe, self.folder, objective, seed=recipe.seed,
+                   keep_last=recipe.keep == "last")  # fmt: skip
 
     def features(self, examples: Examples, augment: str, copies: int) -> list[Tensor]:
         """Give each picture's features ``(copies, …)``; those computed before are not again."""

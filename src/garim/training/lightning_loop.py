@@ -136,25 +136,25 @@ def learn(
     train: DataLoader[Any],
     validation: DataLoader[Any] | None,
     folder: Path,
-    description: str,
     seed: int,
+    keep_last: bool,
 ) -> Fitted:
     """Train a module in place and keep its best weights: `garim.training.loop.fit`."""
     schedule, shares = module.schedule, module.shares
     module.train()  # Lightning takes the modes as it finds them
     start = {name: t.detach().cpu().clone() for name, t in trained_state(module).items()}
     last = folder / "checkpoints" / "last.ckpt"
-    best = Best(schedule.patience)
+    best = Best(schedule.patience, keep_last)
     while True:
         callbacks: list[L.Callback] = [Sharing(train, validation)]
         callbacks += [best] if validation else []
-        callbacks += [Progress(description, shares.order), Replay(seed)]
+        callbacks += [Progress(shares.order), Replay(seed)]
         callbacks += [Curves(folder), Resume(last)]
         trainer = _trainer(schedule, folder, callbacks, shares.parts)
         if _fits(trainer, module, train, validation, last):
             break
         module.load_state_dict(start, strict=False)
-        best = Best(schedule.patience)
+        best = Best(schedule.patience, keep_last)
     module.load_state_dict(trainer.strategy.broadcast(best.weights), strict=False)
     for one in (train, validation):
         if one is not None:

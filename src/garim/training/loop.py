@@ -22,9 +22,9 @@ def fit(
     schedule: Schedule,
     folder: Path,
     objective: Objective | None = None,
-    description: str = "Training",
     seed: int = 0,
     constant: bool = False,
+    keep_last: bool = False,
 ) -> Fitted:
     """Train a model in place and keep its best weights.
 
@@ -40,9 +40,9 @@ def fit(
         folder: takes ``curves/`` and, while it runs, ``checkpoints/``; a checkpoint left there by
             an interrupted run is continued.
         objective: what is made small; cross-entropy of class scores by default.
-        description: shown beside the progress bar.
         seed: of what is random inside the model, such as dropout.
         constant: Adam at a constant learning rate, instead of AdamW with one cycle.
+        keep_last: keep the weights of the last epoch instead.
 
     Raises:
         ModelError: the checkpoint to continue from is broken, or not even one picture fits into
@@ -54,7 +54,7 @@ def fit(
 
     shares = cast(Shares, train.batch_sampler)
     module = Learning(model, objective or Classification(), schedule, shares, constant)
-    return learn(module, train, validation, folder, description, seed)
+    return learn(module, train, validation, folder, seed, keep_last)
 
 
 @contextmanager

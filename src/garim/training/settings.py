@@ -71,7 +71,12 @@ class TrainSettings(LossSettings):
     weight_decay: float = 0.0001
     """AdamW's decay of the weights."""
     patience: int | None = None
-    """Stop after so many epochs without a better validation loss; 0 never. Default: 15."""
+    """Stop after so many epochs without a better validation loss; 0 never. Default: 15, or 0 where
+    starting weights are fine-tuned."""
+    keep: Literal["best", "last"] | None = None
+    """Which weights are kept: those with the least validation loss, or the last. Default: best, or
+    last where starting weights are fine-tuned: by then the step size has fallen to nothing, and an
+    earlier, lower loss is luck."""
     validation: float = 0.15
     """Share of the training pictures held out, where the data has no validation split."""
     folds: int = 0
@@ -109,6 +114,7 @@ class Recipe(LossSettings):
     learning_rate: float
     weight_decay: float
     patience: int
+    keep: Literal["best", "last"]
     validation: float
     folds: int
     localizer: bool
@@ -170,7 +176,8 @@ def resolve(settings: TrainSettings, pictures: int = 0) -> Recipe:
         batch=_or(given.batch, 16 if tuned else 64),
         learning_rate=_or(given.learning_rate, 3e-4 if tuned else 0.003),
         weight_decay=given.weight_decay,
-        patience=_or(given.patience, 15),
+        patience=_or(given.patience, 0 if tuned else 15),
+        keep=given.keep or ("last" if tuned else "best"),
         validation=given.validation,
         folds=given.folds,
         localizer=given.localizer,

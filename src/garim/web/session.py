@@ -100,6 +100,8 @@ class Session:
         found = self._listed.get(files.nfc(name))
         if found is None:
             raise DatasetError(f"{name or edit.picture}: is not in the dataset")
+        if not found.is_file():
+            raise DatasetError(f"{name}: is gone; was a plan applied in place meanwhile?")
         return found
 
     @property

@@ -35,7 +35,7 @@ export const TEXTS = {
   keys: ["Keyboard", "키보드"],
   tally: ["{0} of {1} decided", "{1}개 중 {0}개 결정"],
   progress: ["{0} accepted, {1} rejected, {2} undecided", "승인 {0}, 거절 {1}, 미결정 {2}"],
-  shown: ["{0} edits", "편집 {0}개"],
+  shown: ["{0} shown", "{0}개 표시"],
   acceptShown: ["Accept all shown", "표시된 것 모두 승인"],
   rejectShown: ["Reject all shown", "표시된 것 모두 거절"],
   acceptGroup: ["Accept group", "묶음 승인"],
@@ -204,7 +204,12 @@ function framed(href, size, box, caption) {
   const [w, h] = size ?? [100, 100];
   const svg = drawing("svg", { viewBox: `0 0 ${w} ${h}`, role: "img", "aria-label": caption },
     drawing("image", { href, width: w, height: h }));
-  svg.firstChild.onerror = () => svg.replaceWith(node("p", { className: "out", textContent: t("failed") }));
+  svg.firstChild.onerror = async () => {
+    const out = node("p", { className: "out", textContent: t("failed") });
+    svg.replaceWith(out);
+    const told = await fetch(href).then((answer) => (answer.ok ? null : answer.json())).catch(() => null);
+    if (told?.error) out.textContent = told.error;
+  };
   if (box) svg.append(drawing("rect", { class: "box", x: box[0], y: box[1], width: box[2], height: box[3] }));
   return svg;
 }
@@ -253,7 +258,7 @@ function layout() {
   width = (room - 2 * side - (across - 1) * GAP) / across;
   rows = [];
   place = new Map();
-  let top = 2;
+  let top = 4;
   const starts = heads.length ? heads : [0];
   starts.forEach((start, g) => {
     const end = starts[g + 1] ?? view.length;
@@ -337,11 +342,12 @@ function badge(one) {
   return text ? node("span", { className: "badge", textContent: text }) : null;
 }
 function frames(n, one, side) {
-  const figure = (art, caption) => node("figure", {}, art, caption ? node("figcaption", { textContent: caption }) : null);
+  const figure = (art, caption, tone = "") => node("figure", {}, art, caption ? node("figcaption", { className: tone, textContent: caption }) : null);
+  const copy = (name, of) => `${t(name)} ${of.size?.join("×") ?? ""}`;
   if (one.error) return [figure(node("p", { className: "out", textContent: t("failed") }))];
   const before = framed(picture(n, "before", side), one.size, one.edit === "crop" ? one.box : null, t("before"));
   if (one.edit === "crop") return [figure(before), figure(framed(picture(n, "after", side), one.box.slice(2), null, t("after")))];
-  if (one.can_keep) return [figure(before, t("dropped")), figure(framed(picture(n, "kept", side), one.kept.size, null, one.kept.picture), t("kept"))];
+  if (one.can_keep) return [figure(before, copy("dropped", one), "bad"), figure(framed(picture(n, "kept", side), one.kept.size, null, one.kept.picture), copy("kept", one.kept), "good")];
   return [figure(before, one.edit === "drop" ? t("leftOut") : "")];
 }
 function paint(card, n) {
@@ -353,11 +359,13 @@ function paint(card, n) {
   const icon = (name, sign, work) => node("button", { className: `icon ${name}`, tabIndex: -1, textContent: sign, title: t(name), ariaLabel: t(name), onclick: () => { go(view.indexOf(n), false); work(); } });
   const frame = node("div", { className: inside.length > 1 ? "frame" : "frame single", onclick: () => { go(view.indexOf(n), false); look.open(n); } }, inside[0]);
   if (inside[1]) frame.append(node("span", { className: "arrow", ariaHidden: "true", textContent: one.can_keep ? "=" : "→" }), inside[1]);
+  const focused = card.contains(document.activeElement);
   card.replaceChildren(frame,
     node("div", { className: "line" }, node("span", { className: "what", textContent: what(one), title: one.picture }), badge(one)),
     node("p", { className: "why", textContent: one.error ?? one.reason ?? "", title: one.reason ?? "" }),
     node("div", { className: "choose" }, button("accept", { state: "accepted" }), button("reject", { state: "rejected" }),
       one.can_keep && !review.read_only ? icon("keepOther", "⇄", () => keepOther(n)) : null, icon("open", "⤢", () => look.open(n))));
+  if (focused) card.focus({ preventScroll: true });
   paintState(card, n);
 }
 function reveal() {
@@ -451,12 +459,12 @@ const look = {
 async function lookAt(n, one) {
   const stage = node("div", { className: "stage" }), side = node("div", { className: "side" });
   const after = node("div", { className: "after" });
-  const mark = (art, caption) => node("figure", {}, art, node("figcaption", { textContent: caption }));
+  const mark = (art, ...caption) => node("figure", {}, art, node("figcaption", {}, ...caption));
   if (one.error) stage.append(node("p", { className: "out", textContent: one.error }));
   else if (one.can_draw && !review.read_only) stage.append(node("figure", {}, editor(n, one, after)));
   else if (one.can_keep) stage.append(
-    mark(framed(picture(n, "before", "large"), one.size, null, t("dropped")), copyNamed("dropped", one)),
-    mark(framed(picture(n, "kept", "large"), one.kept.size, null, t("kept")), copyNamed("kept", one.kept)));
+    mark(framed(picture(n, "before", "large"), one.size, null, t("dropped")), ...copyNamed("dropped", "bad", one)),
+    mark(framed(picture(n, "kept", "large"), one.kept.size, null, t("kept")), ...copyNamed("kept", "good", one.kept)));
   else stage.append(mark(framed(picture(n, "before", "large"), one.size, one.box, t("before")), one.picture));
   const close = node("button", { className: "close", textContent: "×", ariaLabel: t("close"), onclick: () => $("look").close() });
   side.append(close, node("h2", { id: "look-title", textContent: what(one) }));
@@ -488,21 +496,21 @@ function evidence(one) {
   add(t("file"), one.picture);
   return list;
 }
-const copyNamed = (key, one) => [`${t(key)}: ${one.picture}`, one.size?.join(" × ")].filter(Boolean).join(" · ");
-let classes;
+const copyNamed = (name, tone, one) => [node("span", { className: `badge ${tone}`, textContent: t(name) }), ` ${[one.picture, one.size?.join(" × ")].filter(Boolean).join(" · ")}`];
+let classes; // a promise; without the dataset, the labels of the plan
 async function askClasses() {
   try { return await ask("api/classes"); } catch (error) { trouble = error.message; lost(false); return columns.label.table.filter(Boolean); }
 }
 async function labelChooser(n, one) {
-  const classes = await known;
+  const known = await classes;
   const set = (to) => decide([n], { to, state: "accepted" });
   const now = one.edit === "relabel" ? one.to : one.label;
-  const few = classes.length <= 12 ? classes : [];
-  const buttons = few.map((name, at) => node("button", { className: "label", ariaPressed: String(name === now), onclick: () => set(name) }, at < 9 ? node("kbd", { textContent: `${at + 1} ` }) : "", name));
+  const few = known.length <= 12 ? known : [];
+  const buttons = few.map((name, at) => node("button", { className: "label", title: name, ariaPressed: String(name === now), onclick: () => set(name) }, at < 9 ? node("kbd", { textContent: `${at + 1} ` }) : "", name));
   const input = node("input", { ariaLabel: t("otherLabel"), placeholder: t("otherLabel"), maxLength: 200 });
   input.setAttribute("list", "classes");
   const form = node("form", { className: "labels", onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) set(input.value.trim()); } },
-    input, node("button", { textContent: t("set") }), node("datalist", { id: "classes" }, ...classes.map((value) => node("option", { value }))));
+    input, node("button", { textContent: t("set") }), node("datalist", { id: "classes" }, ...known.map((value) => node("option", { value }))));
   return node("section", {}, node("h3", { textContent: t("rightLabel") }), node("div", { className: "labels" }, ...buttons), form);
 }
 
@@ -673,6 +681,7 @@ async function start() {
   $("report").hidden = !review.report;
   for (const id of ["undo", "apply", "accept-all", "reject-all"]) $(id).disabled = review.read_only;
   lost(false);
+  classes = askClasses();
   fillFilters();
   if (matchMedia("(max-width: 46rem)").matches) $("filters").open = false;
   refilter();
