@@ -37,7 +37,7 @@ TURNS = 8
 
 _BLOCK = 256
 """Pictures that ask together, at least."""
-_PER_LIST = 64
+_PER_LIST = 32
 """Pictures that ask in one list together, on average: fewer would be slow to ask."""
 _LIST = 4096
 """Layouts that are compared with each other whatever they are; more are put into lists."""
@@ -77,8 +77,10 @@ def candidates(prints: Prints, numbers: NDArray[np.int64]) -> list[Candidate]:
     """
     if len(numbers) < 2:
         return []
-    blocks = (prints.thumbnails(part) for part in _parts(numbers, _BLOCK))
-    index = _Index(np.concatenate([_layouts(block, _whole()) for block in blocks]))
+    layouts = np.empty((len(numbers), CELLS * CELLS), np.float32)
+    for place, part in zip(_parts(layouts, _BLOCK), _parts(numbers, _BLOCK), strict=True):
+        place[:] = _layouts(prints.thumbnails(part), _whole())
+    index = _Index(layouts)
     best: dict[tuple[int, int, bool], Candidate] = {}
     at_once = max(_BLOCK, len(index.lists) * _PER_LIST // _PROBES)
     for at, part in enumerate(_parts(numbers, at_once)):
