@@ -14,6 +14,7 @@ import pytest
 import torch
 from drawn_classes import draw, settings
 
+from garim import locks
 from garim.dataset import Dataset
 from garim.errors import ModelError
 from garim.training import callbacks, train
@@ -182,3 +183,14 @@ def test_a_killed_training_goes_on(drawn, tmp_path, monkeypatch) -> None:
     train(drawn, settings(epochs=400, patience=0), out)
     assert seen[0] > 0
     assert finished(out)
+
+
+def test_two_trainings_in_one_folder(drawn: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    with (
+        locks.alone(locks.beside(folder), folder, "being trained"),
+        pytest.raises(ModelError, match=r"model: is being trained by process \d+ on this machine"),
+    ):
+        train(drawn, settings(epochs=1), folder)
+    train(drawn, settings(epochs=1), folder)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

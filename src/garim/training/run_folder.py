@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from garim import files
+from garim import files, locks
 from garim.dataset import Dataset
 from garim.errors import DatasetError, ModelError
 from garim.training.processes import everywhere, is_first
@@ -42,7 +42,8 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
     Of several processes of one training, the first checks the folder and writes there.
 
     Raises:
-        ModelError: ``out`` holds a model, another training, or something else.
+        ModelError: ``out`` holds a model, another training, or something else; or another process
+            trains there.
     """
     if out is None:
         with tempfile.TemporaryDirectory(prefix="garim-") as temporary:
@@ -52,6 +53,12 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
     if not is_first():
         yield folder
         return
+    with locks.alone(locks.beside(folder), folder, "being trained", error=ModelError):
+        _check(folder, name)
+        yield folder
+
+
+def _check(folder: Path, name: str) -> None:
     if (folder / "config.json").exists():
         tidy(folder)
         raise ModelError(f"{folder}: already holds a model; give another folder with --out")
@@ -65,7 +72,6 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
         raise ModelError(f"{folder}: is a file; give a folder with --out")
     if not marker.exists() and folder.exists() and any(folder.iterdir()):
         raise ModelError(f"{folder}: is not empty and holds no training; give another with --out")
-    yield folder
 
 
 @contextmanager
