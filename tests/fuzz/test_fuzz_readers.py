@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -49,6 +50,15 @@ def test_changed_files_are_read_or_refused(bench: Bench, random: Random) -> None
 @given(at=st.integers(0, 99), content=st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(bench: Bench, at: int, content: bytes) -> None:
     bench.run(list(bench.valid)[at % len(bench.valid)], content)
+
+
+def test_numbers_that_no_integer_can_be(bench: Bench) -> None:
+    """In JSON, 1e999 is a number, and infinite."""
+    for file, content in bench.valid.items():
+        if file.suffix == ".json":
+            numbers = list(re.finditer(rb"(?<=[\[: ])\d+(?=[,}\]\n])", content))
+            for found in numbers[:60]:
+                bench.run(file, content[: found.start()] + b"1e999" + content[found.end() :])
 
 
 class _Bomb:

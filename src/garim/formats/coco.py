@@ -124,7 +124,7 @@ def _read_file(file: Path, reading: _Reading) -> None:
             continue
         try:
             row = _row(image, name, tuple(objects.get(str(image.get("id")), ())))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             reading.failures.append(Failure(name, f"its entry in {file.name} is broken: {error}"))
             continue
         row = replace(row, split=split or split_and_label(name)[0])
@@ -137,7 +137,7 @@ def _categories(listed: list[Entry], file: Path) -> dict[int, str]:
             one["id"]: labels.clean(one["name"]) or str(one["id"])
             for one in sorted(listed, key=lambda one: int(one["id"]))
         }
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise FormatError(f"{file}: a category needs an 'id' and a 'name': {error!r}") from error
 
 
@@ -159,7 +159,7 @@ def _objects_by_picture(
             label, outline = categories[one["category_id"]], one.get("segmentation")
             text = json.dumps(outline, sort_keys=True) if outline else None
             objects[str(one["image_id"])].append(Object(label, box, text))
-        except (KeyError, ValueError, TypeError, RecursionError) as error:
+        except (KeyError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             place = f"{file.name}: annotation {one.get('id', f'number {index + 1}')}"
             reading.failures.append(Failure(place, missing))

@@ -119,7 +119,7 @@ def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row 
             source_box=Box.from_xywh(values["source_box"]) if values.get("source_box") else None,
             edits=tuple(str(edit) for edit in values.get("edits") or ()),
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
         return Failure(place, f"{found}: {type(error).__name__}: {error}; expected {_EXPECTED}")
 
 

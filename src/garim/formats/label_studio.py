@@ -113,7 +113,7 @@ def _rows(task: Task, name: str, failures: list[Failure]) -> list[Row]:
                 held += [label for one in value["choices"] if (label := labels.clean(one))]
             else:
                 objects += _objects(result, value)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, ArithmeticError) as error:
             missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             failures.append(Failure(f"{name}: result {number}", missing))
     split = SPLITS.get(str(task["data"].get("split", "")).lower()) or split_and_label(name)[0]

@@ -235,7 +235,7 @@ def read_card(source: Path) -> Card:
             folds=int(ours.get("folds") or 0),
             fold_of=dict(ours.get("fold_of") or {}),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim classifier: {error!r}") from error
 

@@ -198,7 +198,7 @@ def load(source: Path | str) -> Detector:
             trained=ours.get("trained") or {},
             metrics=dict(ours.get("metrics") or {}),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim detector: {error!r}") from error
     network = create_detector(card)

@@ -280,6 +280,6 @@ def _read_card(source: Path) -> EmbedderCard:
             made_from=ours.get("made_from", ""),
             trained=dict(ours.get("trained") or {}),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim embedder: {error!r}") from error

@@ -171,7 +171,7 @@ def load(source: Path | str) -> InstanceSegmenter:
             trained=ours.get("trained") or {},
             metrics=dict(ours.get("metrics") or {}),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe instance segmentation: {error!r}") from error
     network = create_instances(card.backbone, len(card.classes), card.options, card.mean, card.std)

@@ -140,7 +140,15 @@ def load_localizer(path: Path) -> Localizer:
             int(shape["classes"]), int(shape["grid"]), int(shape["size"]),
         )  # fmt: skip
         localizer.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ) as error:
         raise ModelError(f"{path}: is no localizer: {error}") from error
     return localizer.eval()
 

@@ -46,7 +46,14 @@ class RTDetr(nn.Module):
         try:
             config = _library().RTDetrConfig.from_dict(given)
             self.network: nn.Module = _library().RTDetrForObjectDetection(config)
-        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+            OverflowError,
+            AttributeError,
+            RuntimeError,
+        ) as error:
             raise ModelError(f"rtdetr with {dict(options)}: cannot be built: {error}") from error
         self.most = most
         self.transform = transform

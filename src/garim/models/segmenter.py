@@ -242,7 +242,7 @@ def _read_card(source: Path) -> SegmenterCard:
             trained=ours.get("trained") or {},
             metrics=dict(ours.get("metrics") or {}),
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim segmenter: {error!r}") from error
 

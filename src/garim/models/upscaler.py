@@ -134,7 +134,7 @@ def create_upscaler(
         raise ModelError(f"an upscaler's scale is 2, 3 or 4, not {scale}")
     try:
         return UPSCALERS[name](scale=scale, learning=learning, **(options or {}))
-    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ModelError(
             f"upscaler {name!r} with options {dict(options or {})}: {error}"
         ) from error
@@ -158,7 +158,7 @@ def load(source: Path) -> Upscaler:
             trained=dict(ours.get("trained") or {}),
             metrics=dict(ours.get("metrics") or {}),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         path = source / folder.CONFIG
         raise ModelError(f"{path}: does not describe a Garim upscaler: {error!r}") from error
     network = create_upscaler(card.architecture, card.scale, card.options)
