@@ -320,7 +320,7 @@ def test_files_that_are_no_pictures(tmp_path: Path) -> None:
     assert "not a picture" in refused(tmp_path / "script.jpg")
     assert refused(tmp_path / "none.jpg") == "cannot be opened: No such file or directory"
     (tmp_path / "folder.jpg").mkdir()
-    assert refused(tmp_path / "folder.jpg") == "is a folder"
+    assert refused(tmp_path / "folder.jpg") == "is a folder, not a picture"
     assert "null byte" in refused(tmp_path / "a\0.jpg")
 
 

@@ -222,8 +222,10 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
 
     Raises:
         DatasetError: the target already holds something, or the format cannot be written.
+        FormatError: there is no such format.
     """
     folder = Path(target).expanduser()
+    formats.check_name(format)
     check_target(folder)
     with remote.sending(folder) as local:
         formats.write(dataset.contents(), dataset.root, local, format)

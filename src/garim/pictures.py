@@ -261,7 +261,8 @@ def _regular(path: Path) -> Path:
     """Give the path back if it is a file with content; opening a pipe would wait for ever."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError(path, "is a folder" if path.is_dir() else "is no ordinary file")
+        kind = "is a folder, not a picture" if path.is_dir() else "is no ordinary file"
+        raise PictureError(path, kind)
     if status.st_size == 0 and remote.fetched(path).stat().st_size == 0:
         raise PictureError(path, "the file is empty")
     return path

@@ -185,13 +185,13 @@ def test_other_classes_are_named(coloured: tuple[Path, Path]) -> None:
     def seen(count: int) -> Seen:
         odds = np.full((count, 3), -4, np.float32)
         odds[:12, 0] = 4  # the first folder is blue
-        odds[3, 2] = 3
+        odds[3, 2], odds[4, 2] = 5, 3  # the fourth too is likelier red than not, but not surely
         odds[5, 0], odds[5, 1] = -1, 5  # not its label: that is another check
         return Seen(np.zeros((count, 2), np.float32), classifier=model, presence=odds)
 
     one = CHECKS["several_classes"].find(with_seen(coloured[0], seen))
     assert one.notes == {3: "blue and red"}
-    assert one.scores[3] == pytest.approx(1 / (1 + np.exp(3)))
+    assert one.scores[3] == pytest.approx(1 / (1 + np.exp(5)))
 
 
 def test_without_weights_they_are_skipped_and_say_so(coloured: tuple[Path, Path]) -> None:

@@ -17,6 +17,10 @@ _COMPARED = 20_000
 """Most pictures that each is compared with."""
 _BLOCK = 1024
 
+OTHER = 4.0
+"""Log odds of its surest cells from which a class is in a picture beside the label (a probability
+of .98): more than what is asked of the label, as most pictures show one thing."""
+
 
 def outliers(evidence: Evidence) -> Finding:
     """Find pictures whose features are far from all others'.
@@ -74,8 +78,8 @@ def several_classes(evidence: Evidence) -> Finding:
             others = np.delete(np.arange(len(names)), own)
             surest = others[odds[index, others].argmax()] if len(others) else own
             scores[index] = 1 / (1 + np.exp(odds[index, surest])) if len(others) else 1.0
-            issues[index] = is_there(odds[index, [own, surest]]).all() and len(others) > 0
+            issues[index] = is_there(odds[index, [own]]).all() and odds[index, surest] >= OTHER
             if issues[index]:
-                there = [names[k] for k in others if is_there(odds[index, [k]]).all()]
+                there = [names[k] for k in others if odds[index, k] >= OTHER]
                 notes[index] = f"{row.label} and {', '.join(there)}"
     return Finding(scores=scores, issues=issues, notes=notes)

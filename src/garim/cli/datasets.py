@@ -107,7 +107,10 @@ def convert(
     failed = [f.to_dict() for f in dataset.failures]
     objects = sum(len(row.objects) for row in written)
     result = {"pictures": len(written), "objects": objects, "to": str(out), "failed": failed}
-    return finish(output, result, f"{len(written)} pictures, {objects} boxes → {out} ({to})")
+    told = f"{len(written)} pictures, {objects} boxes → {out} ({to})"
+    if lost := sum(len(row.objects) for row in dataset) - objects:
+        told += f"\n{lost} boxes are left out: this format holds none"
+    return finish(output, result, told)
 
 
 def split(

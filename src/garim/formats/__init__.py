@@ -114,12 +114,22 @@ def write(contents: Contents, root: Path, target: Path, format: str) -> None:
     chosen.write(contents, root, target)
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that is no format's, before anything is done.
+
+    Raises:
+        FormatError: with the names that there are.
+    """
+    _named(name)
+
+
 def _named(name: str) -> Format:
     found = FORMATS.get(name.lower())
     if found is None:
         near = get_close_matches(name.lower(), FORMATS, n=3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise FormatError(f"unknown format {name!r}; {hint}the formats are {', '.join(FORMATS)}")
+        known = ", ".join(FORMATS)
+        raise FormatError(f"{name!r} is no format; {hint}the formats are {known}")
     return found
 
 

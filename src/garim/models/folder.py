@@ -23,6 +23,8 @@ VERSION = 1
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+UNFINISHED = "unfinished.json"
+"""File that marks a folder whose training can be continued."""
 
 
 def task_of(source: Path) -> str:
@@ -32,6 +34,10 @@ def task_of(source: Path) -> str:
         ModelError: no folder of a model, or one that a newer Garim wrote.
     """
     path = source / CONFIG
+    if (source / UNFINISHED).exists() and not path.exists():
+        raise ModelError(
+            f"{source}: holds a training that is not finished; run the same command again to go on"
+        )
     try:
         ours = json.loads(path.read_text(encoding="utf-8"))["garim"]
         task, version = str(ours.get("task", "classify")), int(ours.get("version", VERSION))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from garim import dataset as datasets
 from garim.dataset import Dataset
 from garim.errors import ModelError
-from garim.models.folder import CONFIG, task_of
+from garim.models.folder import CONFIG, UNFINISHED, task_of
 from garim.plan import Edit, Plan, dataset_of
 from garim.plan.reading import opened
 from garim.report.dataset_page import dataset_report
@@ -50,7 +50,8 @@ def report(
     Raises:
         DatasetError: the dataset, or that of the plan, is not there or cannot be read.
         PlanError: the plan cannot be read.
-        ModelError: the model's folder was written by a newer Garim.
+        ModelError: the model's folder was written by a newer Garim, or its training is not
+            finished.
     """
     if isinstance(subject, Dataset):
         return _of_dataset(subject, out)
@@ -78,6 +79,8 @@ def _of_plan(
 
 
 def _is_run(path: Path) -> bool:
+    if (path / UNFINISHED).is_file():
+        return bool(task_of(path))  # says that it is not finished
     if not (path / CONFIG).is_file():
         return False
     try:

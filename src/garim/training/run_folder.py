@@ -13,10 +13,8 @@ from typing import Any, Protocol
 from garim import files, locks
 from garim.dataset import Dataset
 from garim.errors import DatasetError, ModelError
+from garim.models.folder import UNFINISHED
 from garim.training.processes import everywhere, is_first
-
-UNFINISHED = "unfinished.json"
-"""File that marks a folder whose training can be continued."""
 
 WHERE = ("devices",)
 """Settings that say where a training runs, not what it makes; one may go on somewhere else."""
