@@ -25,7 +25,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
+# pytest refuses two files of one name, whatever their folders.
 lint: $(VENV)/installed-dev
+	@twice=$$(find tests -name 'test_*.py' -exec basename {} \; | sort | uniq -d); \
+	[ -z "$$twice" ] || { echo "two files of tests are named $$twice" >&2; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
