@@ -16,6 +16,7 @@ from benchmark_sections import (
     detection,
     faults,
     foreground,
+    fuzz,
     masks,
     review,
     scale,
@@ -51,6 +52,7 @@ SECTIONS = (
     review.section,
     scale.section,
     faults.section,
+    fuzz.section,
 )
 """In the order of the page."""
 
