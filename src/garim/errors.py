@@ -23,6 +23,10 @@ from pathlib import Path
 class GarimError(Exception):
     """Base of every error that Garim raises on purpose."""
 
+    def __str__(self) -> str:
+        """Give the message; what no text can hold (half of a surrogate pair) is escaped."""
+        return super().__str__().encode(errors="backslashreplace").decode()
+
 
 class PictureError(GarimError):
     """A picture that cannot be opened or saved; names the file and the reason."""

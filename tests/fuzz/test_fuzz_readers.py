@@ -61,6 +61,14 @@ def test_numbers_that_no_integer_can_be(bench: Bench) -> None:
                 bench.run(file, content[: found.start()] + b"1e999" + content[found.end() :])
 
 
+def test_names_that_no_text_can_be(bench: Bench) -> None:
+    """JSON can name half of a surrogate pair, which no error may print as it is."""
+    for file, content in bench.valid.items():
+        if file.suffix in {".json", ".jsonl"}:
+            for found in list(re.finditer(rb'"\w+"(?=:)', content))[:60]:
+                bench.run(file, content[: found.start()] + rb'"\ud800"' + content[found.end() :])
+
+
 class _Bomb:
     """What runs a command when it is unpickled."""
 

@@ -153,7 +153,8 @@ def _change(values: dict[str, Any]) -> dict[str, Any]:
         PlanError: nothing, or a value that cannot be.
     """
     if not values or set(values) - set(_READ):
-        known, found = ", ".join(_READ), ", ".join(values) or "nothing"
+        known = ", ".join(_READ)
+        found = ", ".join(f"{one!r:.80}" for one in values) or "nothing"
         raise PlanError(f"a decision sets some of {known}, not {found}")
     try:
         return {name: _READ[name](name, value) for name, value in values.items()}
