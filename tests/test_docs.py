@@ -145,7 +145,7 @@ def test_the_main_job_runs(photos: Path, tmp_path: Path, monkeypatch: pytest.Mon
     for command in main_job():
         more = SMALL if command[0] == "train" else []
         assert run([*command, *more, "--quiet"]) in {DONE, SOME_FAILED}, shlex.join(command)
-    assert (tmp_path / "yolo/data.yaml").is_file()
+    assert (tmp_path / "for-yolo/data.yaml").is_file()
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_the_main_job_runs_in_python(
     monkeypatch.setattr(garim, "train", lambda data, out: trained(data, small, out))
     (block,) = blocks(ROOT / "README.md", "python")
     exec(compile(block, "README.md", "exec"), {})
-    assert (tmp_path / "yolo/data.yaml").is_file()
+    assert (tmp_path / "for-yolo/data.yaml").is_file()
 
 
 TRY = """

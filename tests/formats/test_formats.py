@@ -151,7 +151,7 @@ def test_masks_and_provenance(tmp_path: Path) -> None:
 def test_unknown_format_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="did you mean coco"):
         formats.read(tmp_path, "cocoa")
-    with pytest.raises(FormatError, match="'zzz'; the formats are csv, labelstudio"):
+    with pytest.raises(FormatError, match="'zzz' is no format; the formats are csv, labelstudio"):
         formats.write(contents(), tmp_path, tmp_path, "zzz")
 
 

@@ -181,3 +181,9 @@ def test_files_that_are_no_upscaler(content: Any, told: str, tmp_path: Path) -> 
     (tmp_path / "x.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="cannot be read"):
         load_other(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("options", [{"depth": 10**9}, {"width": 10**9}, {"depth": 10**30}])
+def test_a_network_that_no_machine_holds_is_refused_at_once(options: dict[str, int]) -> None:
+    with pytest.raises(ModelError, match="more than can be built"):
+        create_upscaler("compact", 2, options)

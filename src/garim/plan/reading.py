@@ -96,8 +96,9 @@ def _text(path: Path) -> Iterator[str]:
 
 def _header(path: Path) -> dict[str, Any]:
     """Read the first line: what a Plan is made of besides its edits."""
+    first = next(_text(path), "")
     try:
-        header = object_in(next(_text(path), ""))
+        header = object_in(first)
     except PlanError:
         header = {}
     if "garim_plan" not in header or not isinstance(header.get("dataset"), str):

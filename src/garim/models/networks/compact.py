@@ -54,6 +54,10 @@ class MergingConv(nn.Module):
         return conv
 
 
+MOST_DEPTH, MOST_WEIGHTS = 512, 100_000_000
+"""Bounds that no network of the field comes near, so that a broken config is refused at once."""
+
+
 class Compact(nn.Module):
     """Enlarge pictures ``(n, 3, h, w)`` with values 0 to 1 to ``(n, 3, scale·h, scale·w)``.
 
@@ -62,12 +66,17 @@ class Compact(nn.Module):
         width: channels.
         depth: 3 × 3 convolutions between the first and the last.
         learning: build each convolution as the blocks that `merge` makes one of.
+
+    Raises:
+        ValueError: far larger than any such network; building it would take for ever.
     """
 
     def __init__(
         self, scale: int = 2, width: int = 16, depth: int = 8, learning: bool = False
     ) -> None:
         super().__init__()
+        if depth > MOST_DEPTH or depth * width**2 * 9 > MOST_WEIGHTS:
+            raise ValueError(f"depth {depth} and width {width} are more than can be built")
         self.scale = scale
         conv: Callable[[int, int], nn.Module] = MergingConv if learning else _conv
         self.first = conv(3, width)
