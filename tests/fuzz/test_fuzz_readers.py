@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import operator
 import os
 import pickle
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,6 +71,27 @@ def test_names_that_no_text_can_be(bench: Bench) -> None:
         if file.suffix in {".json", ".jsonl"}:
             for found in list(re.finditer(rb'"\w+"(?=:)', content))[:60]:
                 bench.run(file, content[: found.start()] + rb'"\ud800"' + content[found.end() :])
+
+
+@pytest.mark.parametrize("other", [7, True, "x", "\ud800", None, [3], {}])
+def test_values_of_another_kind(bench: Bench, other: object) -> None:
+    """Whatever stands at a place of a JSON file, it is read or refused."""
+    for file, content in bench.valid.items():
+        if file.suffix == ".json":
+            for place in list(_places(json.loads(content)))[:50]:
+                changed = json.loads(content)
+                inside = reduce(operator.getitem, place[:-1], changed)
+                inside[place[-1]] = other
+                bench.run(file, json.dumps(changed).encode())
+
+
+def _places(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Give the way to every value inside."""
+    if not isinstance(value, dict | list):
+        return
+    for name, inside in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (name,)
+        yield from ((name, *rest) for rest in _places(inside))
 
 
 class _Bomb:

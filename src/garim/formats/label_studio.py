@@ -106,7 +106,12 @@ def _picture(task: Task, finder: Finder, place: str) -> str | Failure:
 
 def _rows(task: Task, name: str, failures: list[Failure]) -> list[Row]:
     held, objects = list[str](), list[Object]()
-    for number, result in enumerate(_results(task), start=1):
+    try:
+        results = _results(task)
+    except TypeError as error:
+        failures.append(Failure(name, f"its annotations are broken: {error}"))
+        results = []
+    for number, result in enumerate(results, start=1):
         try:
             value = result["value"]
             if result["type"] == "choices":

@@ -19,10 +19,13 @@ CLASSES_FILE = "classes.txt"
 def clean(value: object) -> str | None:
     """Give a label in its one spelling; None for nothing or only space.
 
+    Half of a surrogate pair, which JSON can name and no text can hold, is escaped.
+
     >>> clean("  hot dog ")
     'hot dog'
     """
     text = "" if value is None else files.nfc(str(value))
+    text = text.encode(errors="backslashreplace").decode()
     return " ".join(text.splitlines()).strip() or None
 
 
