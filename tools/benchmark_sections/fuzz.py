@@ -10,10 +10,11 @@ HEAD = """
 ## Broken files, read
 
 ```sh
-python benchmarks/fuzz_readers.py --json docs/benchmarks/fuzz_readers.json
+python benchmarks/fuzz_readers.py --readers {readers} \\
+    --json docs/benchmarks/fuzz_readers.json
 ```
 
-Every reader of strangers' files is given valid ones that were changed a little, in their structure
+Readers of strangers' files are given valid ones that were changed a little, in their structure
 or in their bytes ({engine}). *Refused* ended in one of Garim's own errors, the others were read; a
 failure would be any other error, over 5 seconds, over 4 GiB, or a file outside the folder.
 
@@ -27,7 +28,9 @@ def section(found: Figures) -> str:
     if "fuzz_readers" not in found:
         return ""
     fuzzed = found["fuzz_readers"]
-    return HEAD.format(engine=fuzzed["engine"]) + "".join(map(_line, fuzzed["rows"]))
+    readers = " ".join(each["reader"] for each in fuzzed["rows"])
+    head = HEAD.format(engine=fuzzed["engine"], readers=readers)
+    return head + "".join(map(_line, fuzzed["rows"]))
 
 
 def _line(r: dict[str, Any]) -> str:
