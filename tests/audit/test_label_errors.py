@@ -198,3 +198,16 @@ def test_without_weights_they_are_skipped_and_say_so(coloured: tuple[Path, Path]
     audit = audited(coloured[0])
     assert audit.skipped["label_errors"] == "needs a network: give --weights FILE, or --model RUN"
     assert "label_errors" not in audit.pictures.columns
+
+
+def test_a_model_of_one_class_sees_no_other(coloured: tuple[Path, Path]) -> None:
+    card = Card(architecture="small_cnn", classes=("blue",), size=32,
+                mean=(0.5,) * 3, std=(0.5,) * 3)  # fmt: skip
+    model = garim.Classifier(create("small_cnn", 1), card)
+
+    def seen(count: int) -> Seen:
+        odds = np.full((count, 1), 9, np.float32)
+        return Seen(np.zeros((count, 2), np.float32), classifier=model, presence=odds)
+
+    one = CHECKS["several_classes"].find(with_seen(coloured[0], seen))
+    assert not one.issues.any()

@@ -78,7 +78,8 @@ def several_classes(evidence: Evidence) -> Finding:
             others = np.delete(np.arange(len(names)), own)
             surest = others[odds[index, others].argmax()] if len(others) else own
             scores[index] = 1 / (1 + np.exp(odds[index, surest])) if len(others) else 1.0
-            issues[index] = is_there(odds[index, [own]]).all() and odds[index, surest] >= OTHER
+            sure = len(others) > 0 and odds[index, surest] >= OTHER
+            issues[index] = sure and is_there(odds[index, [own]]).all()
             if issues[index]:
                 there = [names[k] for k in others if odds[index, k] >= OTHER]
                 notes[index] = f"{row.label} and {', '.join(there)}"
