@@ -20,12 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    """Escape what no text can hold: half of a surrogate pair, as of a file name without UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class GarimError(Exception):
     """Base of every error that Garim raises on purpose."""
 
     def __str__(self) -> str:
-        """Give the message; what no text can hold (half of a surrogate pair) is escaped."""
-        return super().__str__().encode(errors="backslashreplace").decode()
+        """Give the message, printable."""
+        return printable(super().__str__())
 
 
 class PictureError(GarimError):

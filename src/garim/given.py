@@ -8,7 +8,7 @@ from pathlib import Path
 
 from garim import dataset, pictures
 from garim.dataset import Dataset
-from garim.errors import DatasetError, Failure
+from garim.errors import DatasetError, Failure, printable
 
 Source = Path | str | Dataset
 """A picture, a folder or other dataset, or a dataset that was read."""
@@ -41,14 +41,10 @@ def given_pictures(named: Source | Sequence[Source], verb: str) -> Given:
             found = one if isinstance(one, Dataset) else dataset.read(one)
             names |= {found.path(row): Path(row.file_name) for row in found.rows}
             failures += found.failures
-        elif (printable := _printable(path)) == str(path):
+        elif (shown := printable(str(path))) == str(path):
             names[path] = Path(path.name)
         else:
-            failures.append(Failure(printable, "its name is not valid UTF-8; rename it"))
+            failures.append(Failure(shown, "its name is not valid UTF-8; rename it"))
     if not names and not failures:
         raise DatasetError(f"there is no picture to {verb}; name pictures, folders or a dataset")
     return Given(names, tuple(failures))
-
-
-def _printable(path: Path) -> str:
-    return str(path).encode("utf-8", "backslashreplace").decode()

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 import platformdirs
 
 from garim import files
-from garim.errors import Failure, FormatError
+from garim.errors import Failure, FormatError, printable
 from garim.formats.tree import is_ignored
 
 MAX_BYTES = 64 * 2**30
@@ -134,7 +134,7 @@ def _members(archive: zipfile.ZipFile, target: Path) -> Iterator[Failure]:
         if problem is None and not (member.is_dir() or any(map(is_ignored, parts))):
             problem = _write(archive, member, target.joinpath(*parts))
         if problem:
-            yield Failure(name.encode("utf-8", "backslashreplace").decode(), problem)
+            yield Failure(printable(name), problem)
 
 
 def _name(member: zipfile.ZipInfo) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from garim import files
-from garim.errors import FormatError
+from garim.errors import FormatError, printable
 from garim.formats.rows import Contents, Object, Row
 
 CLASSES_FILE = "classes.txt"
@@ -19,14 +19,13 @@ CLASSES_FILE = "classes.txt"
 def clean(value: object) -> str | None:
     """Give a label in its one spelling; None for nothing or only space.
 
-    Half of a surrogate pair, which JSON can name and no text can hold, is escaped.
+    Half of a surrogate pair, which JSON can name, is escaped.
 
     >>> clean("  hot dog ")
     'hot dog'
     """
     text = "" if value is None else files.nfc(str(value))
-    text = text.encode(errors="backslashreplace").decode()
-    return " ".join(text.splitlines()).strip() or None
+    return " ".join(printable(text).splitlines()).strip() or None
 
 
 def text(value: object) -> str | None:

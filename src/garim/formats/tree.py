@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from garim import files, pictures
-from garim.errors import Failure
+from garim.errors import Failure, printable
 from garim.formats import labels
 from garim.formats.rows import SPLITS
 
@@ -77,14 +77,14 @@ def walk(root: Path) -> Tree:
 
     def unreadable(error: OSError) -> None:
         name = _relative(Path(error.filename or root), root)
-        failures.append(Failure(_printable(name), f"cannot be read: {error.strerror or error}"))
+        failures.append(Failure(printable(name), f"cannot be read: {error.strerror or error}"))
 
     for folder, names in _folders(root, unreadable):
         prefix = "" if folder == root else f"{_relative(folder, root)}/"
         for name in names:
             relative = prefix + name
-            if not _is_unicode(relative):
-                failures.append(Failure(_printable(relative), _why_no_unicode(relative)))
+            if printable(relative) != relative:
+                failures.append(Failure(printable(relative), _why_no_unicode(relative)))
             else:
                 (found if _holds_picture(folder / name) else others).append(relative)
     return Tree(tuple(sorted(found)), tuple(sorted(others)), tuple(failures))
@@ -117,14 +117,6 @@ def _holds_picture(path: Path) -> bool:
     except OSError:  # a link to nothing: a picture by its name, to be reported as broken
         special = False
     return not special and pictures.is_picture(path)
-
-
-def _is_unicode(name: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _why_no_unicode(name: str) -> str:
@@ -173,7 +165,7 @@ class Finder:
             name = path.relative_to(self.root.absolute()).as_posix()
         parts = name.replace("\\", "/").split("/")
         outside = ".." in parts or name.startswith("\\") or _DRIVE.match(name)
-        return None if outside or not _is_unicode(name) else name
+        return None if outside or printable(name) != name else name
 
     def _spelled(self, path: PurePosixPath) -> str | None:
         if _is_file(self.root / path):

@@ -26,7 +26,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from garim import files, remote
-from garim.errors import DatasetError, Failure, FormatError
+from garim.errors import DatasetError, Failure, FormatError, printable
 from garim.formats import archive, huggingface, labels, placing
 from garim.formats.rows import SPLITS, Contents, Row
 from garim.formats.tree import files_in, folders_in, is_ignored
@@ -208,7 +208,7 @@ class _Unpacking:
         return text
 
     def _fail(self, name: str, problem: str) -> None:
-        shown = name.encode("utf-8", "backslashreplace").decode()
+        shown = printable(name)
         self.failures.append(Failure(f"{self.shard.name}: {shown}", problem))
 
 

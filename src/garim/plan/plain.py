@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from garim.boxes import Box
+from garim.errors import printable
 from garim.pictures import MAX_SIDE
 
 
@@ -13,17 +14,9 @@ def text(name: str, value: Any) -> str:
     """Check a text of a plan; a TypeError or ValueError says what is wrong."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, not {value!r:.80}")
-    if "\0" in value or not _is_unicode(value):
+    if "\0" in value or printable(value) != value:
         raise ValueError(f"{name} must be Unicode text without null, not {value!r:.80}")
     return value
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def number(name: str, value: Any) -> float:
