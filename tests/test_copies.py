@@ -111,7 +111,7 @@ def test_many_copies_in_lists_are_one_group(
 ) -> None:
     monkeypatch.setattr(candidates, "_LIST", 4)
     monkeypatch.setattr(candidates, "_BLOCK", 8)
-    monkeypatch.setattr(candidates, "_PROBES", 2)
+    monkeypatch.setattr(candidates, "_PROBES", {True: 2, False: 1})
     paths = [
         save(photo(seed), tmp_path / f"{seed}-{quality}.jpg", quality=quality)
         for seed in (1, 2)

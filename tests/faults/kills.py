@@ -74,6 +74,12 @@ def _vectors(folder: Path) -> list[Any]:
     return [config["ends"][-1], sorted(zip(rows, vectors, strict=True))]
 
 
+def _enlarged(folder: Path) -> list[Any]:
+    """Give the pictures, and what their list says in any order."""
+    listed = (folder / "upscaled.jsonl").read_text(encoding="utf-8").splitlines()
+    return [_pictures(folder), sorted(listed)]
+
+
 def _everything(folder: Path) -> dict[str, str]:
     found = contents(folder)
     assert not [name for name in found if name.endswith(".tmp")], "something is half written"
@@ -105,6 +111,9 @@ VERBS: dict[str, Verb] = {
         ("extract", "{data}", "--model", "{model}", "--out", "{boxes.jsonl}", "--method",
          "windows", "--grid", "4", "--kernel", "2"),
         lambda w: _lines(w / "boxes.jsonl"),
+    ),
+    "upscale": Verb(
+        ("upscale", "{data}", "--out", "{large}"), lambda w: _enlarged(w / "large")
     ),
     "train": Verb(
         ("train", "{data}", "--out", "{trained}", *MODEL),

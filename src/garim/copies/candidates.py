@@ -2,9 +2,9 @@
 
 A picture's *layout* is its thumbnail in 8 × 8 cells, brightness and contrast taken out. Each
 picture asks with the layouts of its eight turns and mirror images, and of windows in it, for the
-nearest layouts of whole pictures. Past some thousand pictures, only those are compared that are
-near to the same pivots (an inverted file: Sivic & Zisserman 2003), so that the work grows with the
-pictures and not with their pairs.
+nearest layouts of whole pictures. Past some thousand pictures, it is compared only with those that
+are nearest to the same pivots (an inverted file: Sivic & Zisserman 2003), so that the work grows
+with the pictures and not with their pairs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +35,14 @@ WINDOWS = {0.95: 3, 0.88: 3, 0.8: 5, 0.7: 5}
 TURNS = 8
 """Turn ``t`` is ``t % 4`` quarter turns against the clock, of the mirror image from 4 on."""
 
-_BLOCK = 256
-"""Pictures that ask together, at least."""
-_PER_LIST = 32
-"""Pictures that ask in one list together, on average: fewer would be slow to ask."""
+_BLOCK, _MOST = 256, 2048
+"""Pictures that ask together: the more lists there are, the more, so that some ask in each."""
 _LIST = 4096
 """Layouts that are compared with each other whatever they are; more are put into lists."""
-_PROBES = 12
+_PROBES = {True: 4, False: 2}
+"""Lists that each view of a whole picture looks into, and each window."""
+_SCORES = 1 << 22
+"""Correlations that are held at once."""
 
 Floats = NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)
@@ -77,12 +78,13 @@ def candidates(prints: Prints, numbers: NDArray[np.int64]) -> list[Candidate]:
     """
     if len(numbers) < 2:
         return []
-    layouts = np.empty((len(numbers), CELLS * CELLS), np.float32)
+    # Half as many bits: they are what a large dataset takes of the memory, and tell it as well.
+    layouts = np.empty((len(numbers), CELLS * CELLS), np.float16)
     for place, part in zip(_parts(layouts, _BLOCK), _parts(numbers, _BLOCK), strict=True):
         place[:] = _layouts(prints.thumbnails(part), _whole())
     index = _Index(layouts)
     best: dict[tuple[int, int, bool], Candidate] = {}
-    at_once = max(_BLOCK, len(index.lists) * _PER_LIST // _PROBES)
+    at_once = int(np.clip(4 * len(index.lists), _BLOCK, _MOST))
     for at, part in enumerate(_parts(numbers, at_once)):
         for found in _asked(prints.thumbnails(part), at * at_once, index, numbers):
             one, other = sorted((found.whole, found.part))
@@ -108,7 +110,7 @@ def _asked(
     turned = np.stack([_turned(whole, turn) for turn in range(TURNS)], axis=1)
     inside = _layouts(thumbnails, _all_windows())
     for views, is_whole in ((turned.reshape(len(whole), TURNS, -1), True), (inside, False)):
-        near, correlation, view = index.nearest(views, start)
+        near, correlation, view = index.nearest(views, start, _PROBES[is_whole])
         for row, rank in np.argwhere(correlation >= MIN_CORRELATION):
             seen = int(view[row, rank])
             yield Candidate(
@@ -138,54 +140,100 @@ def _turned(layouts: Floats, turn: int) -> Floats:
 class _Index:
     """Layouts of whole pictures, ready to be asked for the nearest."""
 
-    def __init__(self, layouts: Floats) -> None:
+    def __init__(self, layouts: NDArray[np.float16]) -> None:
         self.layouts = layouts
         count = 8 * len(layouts) // _LIST if len(layouts) > 2 * _LIST else 1
         count = min(count, len(layouts))
         drawn = np.random.default_rng(0).choice(len(layouts), count, replace=False)
-        self.pivots = layouts[drawn]
-        nearest = [(part @ self.pivots.T).argmax(1) for part in _parts(layouts, _BLOCK)]
-        member = np.concatenate(nearest)
-        self.lists = [np.flatnonzero(member == pivot) for pivot in range(len(self.pivots))]
+        self.pivots = layouts[drawn].astype(np.float32)
+        self.lists = _members(self._near(layouts, 1)[:, 0], count)
 
     def nearest(
-        self, views: Floats, start: int
+        self, views: Floats, start: int, probes: int
     ) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
         """Find the nearest other pictures of each of ``(n, views, cells)``: ``(n, NEAREST)`` each.
+
+        Args:
+            views: of some pictures.
+            start: number of the first of them.
+            probes: lists that each view looks into.
 
         Returns:
             Their numbers, the correlations, and the views that resemble them.
         """
-        probed = self._probed(views)
         near = np.zeros((len(views), NEAREST), np.int64)
         best = np.full((len(views), NEAREST), -1, np.float32)
-        for number, members in enumerate(self.lists):
-            rows = np.flatnonzero(probed[:, number])
-            if len(rows) and len(members):
-                scores = self._alike(views[rows], members)
-                scores[rows[:, None] + start == members] = -1  # itself
+        flat = views.reshape(-1, views.shape[2])
+        probed = self._near(flat, probes)
+        asking = [one // probed.shape[1] for one in _members(probed.ravel(), len(self.lists))]
+        for members, asked in zip(self.lists, asking, strict=True):
+            if not len(members):  # two pivots alike
+                continue
+            numbers = asked // views.shape[1] + start
+            for part in _whole_runs(numbers, max(views.shape[1], _SCORES // len(members))):
+                pictures, scores = self._alike(flat[asked[part]], numbers[part], members)
+                rows = pictures - start
                 best[rows], near[rows] = _merged(best[rows], near[rows], scores, members)
-        alike = np.einsum("nvc,nkc->nvk", views, self.layouts[near])
+        alike = np.einsum("nvc,nkc->nvk", views, self.layouts[near].astype(np.float32))
         return near, best, alike.argmax(axis=1)
 
-    def _alike(self, views: Floats, members: NDArray[np.int64]) -> Floats:
-        """Correlation of each picture's most alike view with each member, ``(n, members)``."""
-        layouts = np.ascontiguousarray(self.layouts[members].T)
-        best = views[:, 0] @ layouts
-        for view in range(1, views.shape[1]):
-            np.maximum(best, views[:, view] @ layouts, out=best)
-        return best
+    def _near(self, layouts: NDArray[Any], count: int) -> NDArray[np.int64]:
+        """Give the numbers of the nearest pivots of each layout, ``(n, count)``."""
+        found = np.zeros((len(layouts), min(count, len(self.pivots))), np.int64)
+        for place, part in zip(_parts(found, _LIST), _parts(layouts, _LIST), strict=True):
+            alike = part.astype(np.float32) @ self.pivots.T
+            for rank in range(found.shape[1]):
+                place[:, rank] = alike.argmax(axis=1)
+                alike[np.arange(len(part)), place[:, rank]] = -2
+        return found
 
-    def _probed(self, views: Floats) -> NDArray[np.bool_]:
-        """Tell which lists each picture looks into: those with the pivots nearest to its views."""
-        if len(self.lists) <= _PROBES:
-            return np.ones((len(views), len(self.lists)), dtype=bool)
-        probed = []
-        for part in _parts(views, _BLOCK):
-            alike = (part @ self.pivots.T).max(axis=1)
-            least = np.partition(alike, -_PROBES, axis=1)[:, -_PROBES, None]
-            probed.append(alike >= least)
-        return np.concatenate(probed)
+    def _alike(
+        self, views: Floats, numbers: NDArray[np.int64], members: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Correlate views with all members of a list.
+
+        Args:
+            views: shape ``(n, cells)``.
+            numbers: the pictures that they are of, ascending.
+            members: of the list, ascending.
+
+        Returns:
+            The pictures of which a view resembles any member but itself, and their highest
+            correlations with each, ``(pictures, members)``.
+        """
+        scores = views @ np.ascontiguousarray(self.layouts[members].T, np.float32)
+        own = np.minimum(np.searchsorted(members, numbers), len(members) - 1)
+        itself = np.flatnonzero(members[own] == numbers)
+        scores[itself, own[itself]] = -1
+        seen = np.flatnonzero(scores.max(axis=1) >= MIN_CORRELATION)
+        return _highest(scores[seen], numbers[seen])
+
+
+def _highest(scores: Floats, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Give each number once, and the highest scores of its rows; the numbers are ascending."""
+    once, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+    best = scores[first]
+    for later in range(1, counts.max(initial=0)):  # much faster than np.maximum.reduceat
+        rows = np.flatnonzero(counts > later)
+        best[rows] = np.maximum(best[rows], scores[first[rows] + later])
+    return once, best
+
+
+def _members(numbers: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Give the places, ascending, at which each of ``count`` numbers stands."""
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.searchsorted(numbers[order], np.arange(1, count)))
+
+
+def _whole_runs(numbers: NDArray[np.int64], most: int) -> Iterator[slice]:
+    """Cut ascending numbers in parts of at most so many, between one number and the next."""
+    start = 0
+    while start < len(numbers):
+        end = start + most
+        if end < len(numbers):
+            end = int(np.searchsorted(numbers, numbers[end]))
+        yield slice(start, end)
+        start = end
 
 
 def _merged(
