@@ -6,8 +6,8 @@ Draws small JPEGs (160 × 120, shapes on noise) in folders of 500 and runs, each
 the audit without a network, and ``extract`` by a tiny network with random weights. Of each: seconds
 per picture by the clock and of the processors (which other work on the machine does not change),
 and the peak of its memory (VmHWM of the leading process); that of 100 pictures is what the
-libraries take. Then, with the first number of pictures: so many workers on so many processors, from
-one on, and what going on costs when only the last tenth of the shards is left.
+libraries take. Then what going on costs when only the last tenth of the shards is left; and, with
+60,000 pictures, so many workers on so many processors, from one on.
 
 Wanted: memory that grows by at most 1.2, time per picture by at most 1.15.
 """
@@ -41,6 +41,8 @@ from garim.models.networks import create
 WIDTH, HEIGHT = 160, 120
 FOLDER = 500
 """Pictures of a folder."""
+SPREAD = 60_000
+"""Pictures of the runs with several workers, whose start takes some seconds."""
 CLASSES = ("circle", "square")
 WANTED = {"memory": 1.2, "seconds_per_picture": 1.15, "processor_seconds_per_picture": 1.15}
 
@@ -54,9 +56,8 @@ def main() -> None:
             data = drawn(Path(scratch, str(count)), count)
             rows += [run(verb, data, count) for verb in VERBS]
         first = options.pictures[0]
-        data = Path(scratch, str(first))
-        rows += [run(v, data, first, n, processors=n) for v in VERBS for n in options.workers]
-        rows.append(run("extract", data, first, resumed=True))
+        rows.append(run("extract", Path(scratch, str(first)), first, resumed=True))
+        rows += spread(Path(scratch, "workers"), options.workers)
     for row in rows:
         print("  ".join(f"{name} {_told(value):>10}" for name, value in row.items()))
     ratios = {verb: compared(verb, rows, options.pictures) for verb in VERBS}
@@ -67,6 +68,12 @@ def main() -> None:
         machine = {"processors": os.cpu_count(), "threads": torch.get_num_threads()}
         result = {"machine": machine, "rows": rows, "ratios": ratios, "wanted": WANTED}
         options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def spread(data: Path, workers: list[int]) -> list[dict[str, Any]]:
+    """Run each verb with so many workers on so many processors."""
+    drawn(data, SPREAD)
+    return [run(verb, data, SPREAD, n, processors=n) for verb in VERBS for n in workers]
 
 
 def _options() -> argparse.Namespace:

@@ -117,12 +117,20 @@ def mirror(address: str) -> tuple[Path, tuple[Failure, ...]]:
 
 
 def _listed(store: Any, root: str) -> dict[str, Mapping[str, Any]]:
-    """Give every file below the root by its name there; one file by an empty name."""
+    """Give every file below the root by its name there; one file by an empty name.
+
+    Consoles make empty objects named like folders, which are none of the files.
+    """
+    store.invalidate_cache()  # others may have written meanwhile
     if store.isfile(root):
         return {"": store.info(root)}
     found = store.find(root, detail=True) if store.exists(root) else {}
     prefix = root.rstrip("/") + "/"
-    return {name.removeprefix(prefix): found[name] for name in sorted(found)}
+    return {
+        name.removeprefix(prefix): found[name]
+        for name in sorted(found)
+        if name.startswith(prefix) and not name.endswith("/")
+    }
 
 
 def _is_inside(name: str) -> bool:

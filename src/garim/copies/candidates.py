@@ -254,7 +254,8 @@ def _layouts(thumbnails: NDArray[np.uint8], operator: Floats) -> Floats:
     values = thumbnails.astype(np.float32) @ operator
     cells = values.reshape(len(thumbnails), -1, CELLS * CELLS)
     cells -= cells.mean(axis=2, keepdims=True)
-    cells /= np.maximum(np.linalg.norm(cells, axis=2, keepdims=True), 1e-6)
+    length = np.sqrt(np.einsum("nvc,nvc->nv", cells, cells))  # as a norm, with no second array
+    cells /= np.maximum(length, 1e-6)[:, :, None]
     return cells[:, 0] if cells.shape[1] == 1 else cells
 
 
