@@ -23,7 +23,7 @@ LAYERS = (
     "evaluation",
     "prediction", "training", "augmentation", "foreground", "models", "execution", "plan",
     "collection", "given", "dataset", "formats", "copies", "resizing", "frames", "pictures",
-    "streaming", "boxes", "locks", "files", "remote", "errors",
+    "streaming", "boxes", "growing", "locks", "files", "remote", "errors",
 )  # fmt: skip
 """Top to bottom; a module imports from layers below its own, or from its own package."""
 

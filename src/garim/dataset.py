@@ -5,12 +5,11 @@ Reading never changes a file. A dataset is a value: every method gives a new one
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -19,6 +18,7 @@ from garim import files, formats, remote
 from garim.copies import Copy, copy_groups, groups_of
 from garim.errors import DatasetError, Failure, SettingsError
 from garim.formats.rows import SPLITS, Contents, Row
+from garim.growing import check_target, growing
 
 NO_SPLIT = "all"
 """Name under which rows without a split are counted."""
@@ -220,6 +220,9 @@ def _nothing_in(origin: Path, contents: Contents) -> str:
 def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> Dataset:
     """Write a dataset in another format; pictures are copied, the originals stay as they are.
 
+    Nothing is at the target before it is whole. Run again after an interruption, pictures that were
+    copied are not copied again.
+
     Raises:
         DatasetError: the target already holds something, or the format cannot be written.
         FormatError: there is no such format.
@@ -227,34 +230,11 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
     folder = Path(target).expanduser()
     formats.check_name(format)
     check_target(folder)
-    with remote.sending(folder) as local:
-        formats.write(dataset.contents(), dataset.root, local, format)
+    rows = [repr(row) for row in dataset.rows]
+    name = files.digest_of([format, str(dataset.root.resolve()), rows, dataset.classes])
+    with remote.sending(folder) as local, growing(local, name) as place:
+        formats.write(dataset.contents(), dataset.root, place, format)
     return read(folder, Selection(format=format))
-
-
-def check_target(folder: Path) -> None:
-    """Raise a DatasetError unless a folder, or an address, is new or empty."""
-    address = remote.address_of(folder)
-    if address is not None and remote.is_taken(address):
-        raise DatasetError(f"{address}: is not empty; give a new address")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
-
-
-def claim(folder: Path, record: str, noted: Any) -> None:
-    """Note in a folder what it is made with, so that another run with the same may go on there.
-
-    Raises:
-        SettingsError: the folder was made with something else, as its JSON file ``record`` says.
-        DatasetError: it has no such file, and is not empty.
-    """
-    text = json.dumps(noted, ensure_ascii=False, indent=2, default=str) + "\n"
-    path = folder / record
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise SettingsError([f"{folder}: was made with other settings; name another folder"])
-    if not path.exists():
-        check_target(folder)
-        files.write_text(path, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

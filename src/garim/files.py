@@ -155,6 +155,14 @@ def copy(source: Path, target: Path) -> None:
         shutil.copystat(source, temporary)
 
 
+def is_copy(source: Path, target: Path) -> bool:
+    """Tell whether a file was copied by `copy`, by its size and time, and not changed since."""
+    if not target.is_file():
+        return False
+    one, other = remote.fetched(source).stat(), target.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
 def flush_folder(folder: Path) -> None:
     """Make renames inside a folder survive a power cut, where the system can."""
     if os.name == "posix":

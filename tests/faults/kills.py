@@ -115,6 +115,17 @@ VERBS: dict[str, Verb] = {
     "upscale": Verb(
         ("upscale", "{data}", "--out", "{large}"), lambda w: _enlarged(w / "large")
     ),
+    "convert": Verb(
+        ("convert", "{data}", "{to}", "--to", "coco"), lambda w: _everything(w / "to")
+    ),
+    "cutout": Verb(
+        ("cutout", "{data}", "--out", "{to}"),
+        lambda w: _pictures(w / "to"),
+    ),
+    "predict": Verb(
+        ("predict", "{model}", "{data}", "--out", "{labels.csv}"),
+        lambda w: (w / "labels.csv").read_text(encoding="utf-8"),
+    ),
     "train": Verb(
         ("train", "{data}", "--out", "{trained}", *MODEL),
         lambda w: files.digest(w / "trained" / "model.safetensors"),
@@ -199,7 +210,7 @@ class Bench:
         self._renew()
         process, started = start(work, self.verb.words), time.perf_counter()
         code = end(process)
-        assert code == 0, (work / "said.txt").read_text()
+        assert code in {0, 3}, (work / "said.txt").read_text()  # 3: some pictures are left out
         self.seconds = time.perf_counter() - started
         self.wanted = self.verb.result(work)
         self.originals = contents(world / "data")
@@ -225,9 +236,15 @@ class Bench:
         if killed:
             end(start(self.work, self.verb.words))  # "is done already", if it was
         said = (self.work / "said.txt").read_text(encoding="utf-8")
-        equal = self.verb.result(self.work) == self.wanted
+        equal = self._is_equal()
         if self.verb.undone:
             end(start(self.work, ("undo", "{data}")))
         now = contents(self.work / "data")
         lost = sum(now.get(name) != one for name, one in self.originals.items())
         return Trial(killed, lost, equal and "Traceback" not in said, said)
+
+    def _is_equal(self) -> bool:
+        try:
+            return bool(self.verb.result(self.work) == self.wanted)
+        except (OSError, AssertionError):  # there is no result, or a part of one
+            return False

@@ -28,6 +28,7 @@ def work(tmp_path: Path) -> Path:
 COMMANDS = {
     "apply {}/plan.jsonl --to {}/to": ".to.lock",
     "augment {}/data --per-class 2 --to {}/to": ".to.lock",
+    "convert {}/data {}/to --to coco": ".to.lock",
     "collect {}/data --to {}/to": ".to.lock",
     "apply {}/plan.jsonl --in-place": "data/.garim/lock",
     "undo {}/data": "data/.garim/lock",

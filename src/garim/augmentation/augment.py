@@ -20,7 +20,7 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, PictureError
 from garim.formats import huggingface
 from garim.formats.rows import Contents, Object, Row
-from garim.plan.new_dataset import GROWING, growing
+from garim.growing import growing
 from garim.streaming import stream, track
 
 MASKS = "masks"
@@ -90,9 +90,9 @@ def augment(
         raise DatasetError(f"{dataset.origin}: has no picture with a label or boxes to train on")
     failures: list[Failure] = list(dataset.failures)
     name = files.digest_of([asdict(chosen), dataset.fingerprint(), str(dataset.root.resolve())])
-    with growing(target, name, "run the same command again to go on") as unfinished:
-        wanted = _copies(dataset, by_class, chosen, unfinished / MASKS, failures)
-        made = _write(dataset, wanted, chosen, unfinished, failures)
+    with growing(target, name) as folder:
+        wanted = _copies(dataset, by_class, chosen, folder.parent / MASKS, failures)
+        made = _write(dataset, wanted, chosen, folder, failures)
     return Augmented(dataset=datasets.read(target), copies=made, failures=tuple(failures))
 
 
@@ -179,7 +179,7 @@ def _objects(copy: Copy, settings: AugmentSettings) -> Iterator[Object]:
 
 
 def _write(
-    dataset: Dataset, wanted: dict[Row, Copy], settings: AugmentSettings, unfinished: Path,
+    dataset: Dataset, wanted: dict[Row, Copy], settings: AugmentSettings, folder: Path,
     failures: list[Failure],
 ) -> dict[str, int]:  # fmt: skip
     """Write the originals and the copies; give the number of copies per class."""
@@ -200,7 +200,7 @@ def _write(
         return True
 
     contents = Contents(rows=(*originals, *wanted), classes=dataset.classes)
-    huggingface.write(contents, dataset.root, unfinished / GROWING, put)
+    huggingface.write(contents, dataset.root, folder, put)
     return {name: count for name, count in sorted(made.items()) if count}
 
 

@@ -76,6 +76,7 @@ def listing_done(out: Path) -> Iterator[None]:
         DatasetError: another process writes to it, or it cannot be written.
     """
     with locks.alone(out / ".upscaled.lock", out, "being written"):
+        files.remove_strays(out)
         _gather(out)
         try:
             yield

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from garim import files, pictures
 from garim.boxes import Box
-from garim.dataset import Dataset, claim
+from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, ModelError, PictureError, SettingsError
 from garim.extraction.competition import VOID, decided, shares_of
 from garim.extraction.mask_settings import MaskSettings
@@ -27,6 +27,7 @@ from garim.foreground import Alpha, foreground
 from garim.formats import placing
 from garim.formats.labels import CLASSES_FILE
 from garim.formats.rows import Row
+from garim.growing import claimed
 from garim.models.classifier import Classifier
 from garim.models.palette import Mask, voc_palette
 from garim.models.runtime import resolve
@@ -119,15 +120,16 @@ def make_masks(
     chosen.check()
     jobs = _jobs(dataset)
     maker = _Maker.of(dataset, classifier, chosen, len(jobs))
-    _claim(target, maker, chosen)
-    todo = [job for job in jobs if not mask_beside(target / job.to).exists()]
     failures, counts = [], np.zeros(256, np.int64)
-    for job, mask in maker.masks(todo):
-        if isinstance(mask, PictureError):
-            failures.append(Failure(job.row.file_name, mask.reason))
-            continue
-        _write(job, mask, dataset, target)
-        counts += np.bincount(mask.ravel(), minlength=256)
+    with claimed(target, RECORD, _noted(maker, chosen)):
+        todo = [job for job in jobs if not mask_beside(target / job.to).exists()]
+        files.write_text(target / CLASSES_FILE, "".join(f"{name}\n" for name in maker.classes))
+        for job, mask in maker.masks(todo):
+            if isinstance(mask, PictureError):
+                failures.append(Failure(job.row.file_name, mask.reason))
+                continue
+            _write(job, mask, dataset, target)
+            counts += np.bincount(mask.ravel(), minlength=256)
     pixels = Counter({name: int(counts[k]) for k, name in enumerate(maker.classes)})
     pixels["void"] = int(counts[VOID])
     return MadeMasks(
@@ -172,11 +174,9 @@ def _target_of(row: Row) -> str:
     return str(PurePosixPath(row.split or "", "images", name))
 
 
-def _claim(target: Path, maker: _Maker, settings: MaskSettings) -> None:
-    noted = {"classes": maker.classes, "model": maker.classifier.digest(),
-             "settings": asdict(replace(settings, runtime=""))}  # fmt: skip
-    claim(target, RECORD, noted)
-    files.write_text(target / CLASSES_FILE, "".join(f"{name}\n" for name in maker.classes))
+def _noted(maker: _Maker, settings: MaskSettings) -> dict[str, Any]:
+    return {"classes": maker.classes, "model": maker.classifier.digest(),
+            "settings": asdict(replace(settings, runtime=""))}  # fmt: skip
 
 
 def _write(job: _Job, mask: Mask, dataset: Dataset, target: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from garim import dataset, files, pictures
+from garim import files, pictures
 from garim.errors import Failure, PictureError
 from garim.foreground.backgrounds import Background, background_of
 from garim.foreground.colours import foreground_colours
@@ -17,6 +17,7 @@ from garim.foreground.contours import HALF
 from garim.foreground.mattes import METHODS, foreground
 from garim.foreground.settings import CutoutSettings, ForegroundSettings
 from garim.given import Source, given_pictures
+from garim.growing import claimed
 from garim.streaming import stream, track
 
 RECORD = "cutout.json"
@@ -77,19 +78,19 @@ def cutout(
     found = given_pictures(given, "cut out")
     failures = list(found.failures)
     target = Path(out)
-    _claim(target, chosen, how)
     named = _named(list(found.names.items()), target, "." + chosen.format)
-    todo = [(source, to) for source, to in named if not _is_done(source, to)]
 
     def make(pair: tuple[Path, Path]) -> Path:
         return _make(*pair, background, how)
 
     written = []
-    for (source, _), result in track(stream(make, todo), "Cutting out", len(todo)):
-        if isinstance(result, PictureError):
-            failures.append(Failure(str(source), result.reason))
-        else:
-            written.append(result)
+    with claimed(target, RECORD, _noted(chosen, how)):
+        todo = [(source, to) for source, to in named if not _is_done(source, to)]
+        for (source, _), result in track(stream(make, todo), "Cutting out", len(todo)):
+            if isinstance(result, PictureError):
+                failures.append(Failure(str(source), result.reason))
+            else:
+                written.append(result)
     return Cutouts(
         to=target, written=tuple(written), kept=len(named) - len(todo), failures=tuple(failures),
         seconds=time.perf_counter() - started,
@@ -128,11 +129,11 @@ def _is_done(source: Path, to: Path) -> bool:
     return to.exists() and source.exists() and to.stat().st_mtime >= source.stat().st_mtime
 
 
-def _claim(target: Path, settings: CutoutSettings, how: ForegroundSettings) -> None:
-    """Note in the folder what its cutouts are made with; refuse a folder of anything else."""
+def _noted(settings: CutoutSettings, how: ForegroundSettings) -> dict[str, Any]:
+    """Say what cutouts are made with."""
     noted: dict[str, Any] = {"background": settings.background, "format": settings.format,
              "blur": settings.blur, "foreground": asdict(how)}  # fmt: skip
     for name, path in (("picture", Path(settings.background)), ("weights", how.weights)):
         if path is not None and path.is_file():
             noted[name] = files.digest(path)
-    dataset.claim(target, RECORD, noted)
+    return noted

@@ -72,13 +72,14 @@ def file_part(row: Row) -> str:
 
 
 def copy(root: Path, name: str, target: Path) -> bool:
-    """Copy one picture of a dataset, as one step; True when it is there.
+    """Copy one picture of a dataset as one step, if it was not before; True when it is there.
 
     Raises:
         DatasetError: it cannot be read, or the target cannot be written.
     """
     try:
-        files.copy(root / name, target)
+        if not files.is_copy(root / name, target):
+            files.copy(root / name, target)
     except OSError as error:
         reason = f"{error.strerror or error} ({error.filename or root / name})"
         raise DatasetError(f"{name}: cannot be copied to {target}: {reason}") from error

@@ -19,8 +19,8 @@ from garim.dataset import Dataset, Selection
 from garim.errors import DatasetError, Failure, PictureError, PlanError, SettingsError
 from garim.formats import labels
 from garim.formats.rows import SPLITS, Row
+from garim.growing import check_target, errors_named
 from garim.plan import in_place
-from garim.plan.disk import errors_named
 from garim.plan.edits import Edit, Plan, check
 from garim.plan.enlarging import Enlarger, SmallCrops, small_crops
 from garim.plan.in_place import Key
@@ -101,7 +101,7 @@ def apply(
     target = Path(to).expanduser()
     if remote.address_of(target) is None:
         return _apply_to(target.resolve(), plan, dataset_of(plan, data), edits, chosen, small)
-    datasets.check_target(target)
+    check_target(target)
     with remote.sending(target) as local:
         applied = _apply_to(local, plan, dataset_of(plan, data), edits, chosen, small)
     return replace(applied, to=target)

@@ -1,29 +1,14 @@
-"""Lines that a power cut does not take, and what is said when the disk refuses."""
+"""Lines that a power cut does not take."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from garim import files
-from garim.errors import DatasetError, DiskError
-
-
-@contextmanager
-def errors_named(folder: Path, advice: str) -> Iterator[None]:
-    """Turn what the system refuses in the block into a DatasetError that says what to do next."""
-    try:
-        with files.refusal_named(folder):
-            yield
-    except DiskError as error:
-        raise DatasetError(f"{error}; {advice}") from error
-    except OSError as error:
-        place = f" ({error.filename})" if error.filename else ""
-        raise DatasetError(f"{folder}: {error.strerror or error}{place}; {advice}") from error
 
 
 def append_line(path: Path, entry: dict[str, Any]) -> None:

@@ -1,32 +1,22 @@
-"""Write an edited dataset to a new folder, so that a kill at any moment can be continued.
-
-The new dataset grows in a folder beside its target, each picture written in one step, and takes
-its name when it is whole. Run again, pictures that are there already are not written again.
-"""
+"""Write an edited dataset to a new folder, so that a kill at any moment can be continued."""
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from garim import files, locks, pictures
+from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.errors import DatasetError, DiskError, Failure, PictureError
+from garim.errors import DiskError, Failure, PictureError
 from garim.formats import huggingface, placing
 from garim.formats.rows import Contents, Object, Row
-from garim.plan.disk import errors_named
+from garim.growing import growing
 from garim.plan.edits import Edit
 from garim.plan.enlarging import SmallCrops
 from garim.plan.journal import CHANGED
-
-_MARKER = "unfinished"
-GROWING = "dataset"
-"""Folder that the new dataset grows in, inside what `growing` gives."""
 
 Edited = tuple[Row, tuple[Edit, ...]]
 """A row of the new dataset, and the crop that makes its picture, if any (several as boxes)."""
@@ -81,69 +71,11 @@ def write_edited(
 
     known = len(failures)
     name = files.digest_of([name, _state(source, crops)])
-    with growing(target, name, "apply the plan again to go on") as unfinished:
+    with growing(target, name, "apply the plan again to go on") as folder:
         contents = Contents(rows=tuple(crops), classes=_classes(source, edited))
-        huggingface.write(contents, source.root, unfinished / GROWING, put)
+        huggingface.write(contents, source.root, folder, put)
     count = len(crops) - (len(failures) - known)
     return count, sorted(failures, key=lambda failure: failure.picture)
-
-
-@contextmanager
-def growing(target: Path, name: str, advice: str) -> Iterator[Path]:
-    """Give the folder beside ``target`` to work in; it takes its name when the block ends well.
-
-    Args:
-        target: new or empty folder.
-        name: of what is made; what is there of the same name is kept, of any other begun again.
-        advice: what to do when the disk refuses.
-
-    Raises:
-        DatasetError: the target is not empty, something is in the way, another process writes it,
-            or the disk refuses.
-    """
-    lock = locks.beside(target)
-    with errors_named(target, advice), locks.alone(lock, target, "being written"):
-        unfinished = _begin(target, name)
-        yield unfinished
-        _give_name(unfinished, target)
-
-
-def _begin(target: Path, name: str) -> Path:
-    """Give the folder beside ``target`` to work in; what is there of the same name is kept.
-
-    Raises:
-        DatasetError: the target is not empty, or something is in the way.
-    """
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    marker = unfinished / _MARKER
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        if _is_ours(unfinished) and not (unfinished / GROWING).exists():
-            shutil.rmtree(unfinished)  # killed right after the target was whole
-        raise DatasetError(f"{target}: is not empty; give a new or empty folder with --to")
-    if unfinished.exists() and not _is_ours(unfinished):
-        raise DatasetError(f"{unfinished}: is in the way; remove it")
-    if marker.is_file() and marker.read_text() != name:
-        shutil.rmtree(unfinished)
-    files.write_text(marker, name)
-    (unfinished / GROWING).mkdir(exist_ok=True)
-    return unfinished
-
-
-def _is_ours(unfinished: Path) -> bool:
-    """Tell whether a folder was made here; then nothing in it is an original."""
-    if not unfinished.is_dir() or (unfinished / _MARKER).is_file():
-        return unfinished.is_dir()
-    return all(one.name.endswith(".tmp") for one in unfinished.iterdir())  # killed at its start
-
-
-def _give_name(unfinished: Path, target: Path) -> None:
-    """Let a dataset that is whole take its name."""
-    if target.exists():
-        target.rmdir()
-    files.remove_strays(unfinished / GROWING)
-    (unfinished / GROWING).replace(target)
-    files.flush_folder(target.parent)
-    shutil.rmtree(unfinished)
 
 
 def _state(source: Dataset, crops: dict[Row, Box | None]) -> list[object]:

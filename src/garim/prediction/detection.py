@@ -18,6 +18,7 @@ from garim.boxes import Box
 from garim.errors import DatasetError, PictureError
 from garim.formats import placing
 from garim.formats.rows import Row
+from garim.growing import growing
 from garim.models.detections import Detections, FindsBoxes
 from garim.pictures import Pixels
 from garim.plan import Edit, Plan
@@ -104,17 +105,14 @@ def write_boxes(rows: Sequence[BoxPrediction], folder: Path | str) -> None:
         DatasetError: the folder already holds something.
         PictureError: the disk refuses a drawn picture.
     """
-    target = Path(folder)
-    dataset.check_target(target)
-    files.write_json(target / "coco.json", coco(rows))
     named = [Row(file_name=Path(row.picture).resolve().as_posix()) for row in rows]
     names = placing.place(named, lambda row: PurePosixPath(row.file_name).stem + ".jpg")
-    for row, name in zip(rows, names, strict=True):
-        image = pictures.open_picture(Path(row.picture)).image
-        pictures.save(
-            Image.fromarray(drawn(pictures.to_array(image), row)), target / "drawn" / name
-        )
-    plan(rows).save(target / "plan.jsonl")
+    with growing(Path(folder), files.digest_of(["boxes", names])) as target:
+        files.write_json(target / "coco.json", coco(rows))
+        for row, name in zip(rows, names, strict=True):
+            pixels = pictures.to_array(pictures.open_picture(Path(row.picture)).image)
+            pictures.save(Image.fromarray(drawn(pixels, row)), target / "drawn" / name)
+        plan(rows).save(target / "plan.jsonl")
 
 
 def coco(rows: Sequence[BoxPrediction]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from garim import dataset
 from garim.errors import Failure, ModelError, PictureError, SettingsError
 from garim.execution import ExecutionSettings, Results, executed
 from garim.execution.shards import ERROR
 from garim.given import Source, given_pictures
+from garim.growing import check_target
 from garim.models.classifier import Classifier, Scores
 from garim.models.detector import Detector
 from garim.models.instance_segmenter import InstanceSegmenter
@@ -144,7 +144,7 @@ def _check_targets(out: Path | str | None, to: Path | str | None) -> None:
     if out is not None:
         check_file(Path(out))
     if to is not None:
-        dataset.check_target(Path(to))
+        check_target(Path(to))
 
 
 PREDICTORS: dict[type, Predictor] = {

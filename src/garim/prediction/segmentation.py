@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from garim import dataset, files, pictures
+from garim import files, pictures
 from garim.errors import PictureError
 from garim.formats import placing
 from garim.formats.rows import Row
+from garim.growing import growing
 from garim.models.palette import Mask, Palette, overlay
 from garim.models.runtime import resolve
 from garim.models.segmenter import Segmenter
@@ -125,12 +126,11 @@ def write_masks(rows: Sequence[Masked], folder: Path | str) -> None:
         DatasetError: the folder already holds something.
         PictureError: the disk refuses an overlay.
     """
-    target = Path(folder)
-    dataset.check_target(target)
     named = [Row(file_name=Path(row.picture).resolve().as_posix()) for row in rows]
     names = placing.place(named, lambda row: PurePosixPath(row.file_name).stem + ".png")
-    for row, name in zip(rows, names, strict=True):
-        files.write_bytes(target / "masks" / name, row.png)
-        pixels = pictures.to_array(pictures.open_picture(Path(row.picture)).image)
-        laid = Image.fromarray(overlay(pixels, row.mask(), row.palette))
-        pictures.save(laid, (target / "overlays" / name).with_suffix(".jpg"))
+    with growing(Path(folder), files.digest_of(["masks", names])) as target:
+        for row, name in zip(rows, names, strict=True):
+            files.write_bytes(target / "masks" / name, row.png)
+            pixels = pictures.to_array(pictures.open_picture(Path(row.picture)).image)
+            laid = Image.fromarray(overlay(pixels, row.mask(), row.palette))
+            pictures.save(laid, (target / "overlays" / name).with_suffix(".jpg"))
