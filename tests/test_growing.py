@@ -72,8 +72,41 @@ def test_only_one_makes_it(target: Path) -> None:
         grown(target, "one")
 
 
+STRAY = f".{'0' * 32}.tmp"
+
+
+@pytest.mark.parametrize("command", ["collect", "train", "cutout", "convert"])
+def test_a_kill_at_the_very_first_file_does_not_lock_the_folder(
+    command: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "cat" / "1.png"
+    path.parent.mkdir(parents=True)
+    disc = Image.new("RGB", (64, 64), "white")
+    disc.paste("navy", (20, 20, 44, 44))
+    disc.save(path)
+    (tmp_path / "data" / "dog").mkdir()
+    disc.transpose(Image.Transpose.ROTATE_90).rotate(20).save(tmp_path / "data/dog/2.png")
+    to = tmp_path / "to"
+    to.mkdir()
+    unfinished = tmp_path / ".to.unfinished"
+    unfinished.mkdir()
+    (to / STRAY).write_bytes(b"ha")
+    (unfinished / STRAY).write_bytes(b"ha")
+    if command == "convert":
+        (to / STRAY).unlink()  # nothing is ever written there
+        garim.write(garim.read(tmp_path / "data"), to, "folder")
+    elif command == "collect":
+        garim.collect(tmp_path / "data", to)
+    elif command == "cutout":
+        garim.cutout(tmp_path / "data", to)
+    else:
+        settings = garim.TrainSettings(backbone="small_cnn", weights="none", size=32, epochs=1)
+        garim.train(garim.read(tmp_path / "data"), settings, to)
+    assert not (to / STRAY).exists()
+
+
 def test_a_folder_that_is_filled_is_held_and_tidied(tmp_path: Path) -> None:
-    made, stray = tmp_path / "made", tmp_path / "made" / f".{'0' * 32}.tmp"
+    made, stray = tmp_path / "made", tmp_path / "made" / STRAY
     with claimed(made, "how.json", {"size": 1}):
         files.write_text(made / "a", "a")
         stray.write_bytes(b"half")

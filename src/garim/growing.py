@@ -120,12 +120,12 @@ def claimed(folder: Path, record: str, noted: Any) -> Iterator[None]:
     text = json.dumps(noted, ensure_ascii=False, indent=2, default=str) + "\n"
     path = folder / record
     with locks.alone(folder / _LOCK, folder, "being written"):
+        files.remove_strays(folder)
         if not path.exists():
             check_target(folder)
             files.write_text(path, text)
         elif path.read_text(encoding="utf-8") != text:
             raise SettingsError([f"{folder}: was made with other settings; name another folder"])
-        files.remove_strays(folder)
         yield
 
 

@@ -158,6 +158,7 @@ def _in_folder(root: Path, target: Path, failures: list[Failure]) -> list[Wanted
 def _opened(target: Path) -> dict[tuple[str, str | None], Stored]:
     """Read the journal; what it lists but is gone is missing."""
     journal = target / JOURNAL
+    files.remove_strays(target)
     if not journal.exists() and target.exists() and (
         not target.is_dir() or any(one.name != ARRIVING for one in target.iterdir())
     ):  # fmt: skip

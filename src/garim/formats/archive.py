@@ -162,6 +162,8 @@ def _why_not(member: zipfile.ZipInfo, name: str) -> str | None:
 def why_not_name(name: str) -> str | None:
     """Give the reason why a member's name must not be used, or None if it may."""
     parts = PurePosixPath(name).parts
+    if not parts:
+        return "left out of the archive: it has no name"
     if "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or _DRIVE.match(name):
         return "left out of the archive: its name leads outside"
     return None

@@ -23,7 +23,7 @@ import polars as pl
 from garim import files
 from garim.boxes import Box
 from garim.errors import Failure, FormatError
-from garim.formats import labels, placing
+from garim.formats import labels, parquet, placing
 from garim.formats.folder import METADATA_FILES, row_of, strays_of
 from garim.formats.rows import SPLITS, Contents, Object, Row
 from garim.formats.tree import Finder, folders_in, is_ignored, walk
@@ -83,8 +83,8 @@ def read(path: Path) -> tuple[Path, Contents]:
 def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[int, Any]]:
     if name.endswith(".parquet"):
         try:
-            table = pl.read_parquet(root / name)
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            table = parquet.read(root / name)
+        except (OSError, ValueError) as error:
             raise FormatError(f"{root / name}: is not a Parquet file: {error}") from error
         yield from enumerate(table.iter_rows(named=True), start=1)
         return

@@ -189,7 +189,12 @@ class Finder:
 
 
 def _is_file(path: Path) -> bool:
+    return is_there(path) and path.is_file()
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is such a file or folder; names that no disk can hold are not there."""
     try:
-        return path.is_file()
-    except OSError:  # a name too long for the disk
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with a NUL
         return False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,7 +26,7 @@ from garim.boxes import Box
 from garim.errors import Failure, FormatError, PictureError
 from garim.formats import labels, placing
 from garim.formats.rows import SPLITS, Contents, Object, Row
-from garim.formats.tree import Finder, files_in, walk
+from garim.formats.tree import Finder, files_in, is_there, walk
 
 DATA_FILE = "data.yaml"
 
@@ -105,9 +106,11 @@ def read(path: Path) -> tuple[Path, Contents]:
 def _root(file: Path, data: dict[str, Any]) -> Path:
     """Resolve ``path`` as Ultralytics does; where it leads nowhere, as in moved datasets, to the
     YAML file's own folder."""
-    named = data.get("path")
-    root = _plain(file.parent / Path(str(named)).expanduser()) if named else file.parent
-    return root if root.is_dir() else file.parent
+    root = file.parent
+    if data.get("path"):
+        with suppress(RuntimeError):  # ~ of somebody whom this machine does not know
+            root = _plain(file.parent / Path(str(data["path"])).expanduser())
+    return root if is_there(root) and root.is_dir() else file.parent
 
 
 def _plain(path: Path) -> Path:
@@ -136,7 +139,7 @@ def _pictures(entry: str, file: Path, reading: _Reading) -> Iterable[str]:
     # Roboflow writes ../train/images beside train/, and Ultralytics reads it so too.
     root = _plain(reading.root)
     choices = [_plain(root / entry), _plain(root / entry.removeprefix("../"))]
-    place = next((one for one in choices if one.exists()), None)
+    place = next((one for one in choices if is_there(one)), None)
     if place is None:
         reading.failures.append(Failure(entry, f"listed in {file.name} but not on disk"))
         return []

@@ -103,7 +103,7 @@ class Index:
 
     def with_digest(self, digest: str) -> list[tuple[str, str]]:
         """Give file name and root of the pictures with a content."""
-        same = self.store.having("digest", digest).select("picture", "root")
+        same = self.store.having("digest", digest, ["picture", "root"])
         return list(same.unique(maintain_order=True).iter_rows())
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from garim import files, locks
 from garim.errors import DatasetError
+from garim.formats import parquet
 from garim.models.embedder import Vectors
 from garim.similarity.graph import EXPANSIONS, Graph, GraphCard
 
@@ -35,6 +36,9 @@ PART = 8192
 
 MOST_COMPONENTS = 65_536
 """More numbers than any network's vectors have."""
+
+MOST_VECTORS = 2**40
+"""More than any disk holds."""
 
 TAIL = 10_000
 """Vectors that the graph may lack; they are compared one by one."""
@@ -228,11 +232,14 @@ class Store:
                  for n, one in zip(numbers, part.tolist(), strict=True)]  # fmt: skip
         return pl.DataFrame(pl.concat(found))
 
-    def having(self, column: str, value: str) -> pl.DataFrame:
-        """Give the rows with a value in a column; no more than those are held."""
+    def having(self, column: str, value: str, columns: list[str]) -> pl.DataFrame:
+        """Give columns of the rows with a value in another; no more than those are held."""
         paths = [self._path("rows", span) for span in self.spans]
         with _errors_named(self.folder):
-            return pl.DataFrame(pl.scan_parquet(paths).filter(pl.col(column) == value).collect())
+            for path in paths:
+                parquet.check(path)
+            found = pl.scan_parquet(paths).filter(pl.col(column) == value).select(columns)
+            return pl.DataFrame(found.collect())
 
     @cached_property
     def _graph(self) -> Graph:
@@ -270,7 +277,7 @@ class Store:
     def _rows(self, span: tuple[int, int], columns: list[str] | None = None) -> pl.DataFrame:
         path = self._path("rows", span)
         with _errors_named(path):
-            found = pl.read_parquet(path, columns=columns)
+            found = parquet.read(path, columns)
         if len(found) != span[1] - span[0]:
             raise DatasetError(f"{path}: holds {len(found)} rows, not what the config says")
         return found
@@ -323,6 +330,8 @@ def _read(path: Path) -> StoreConfig:
         components = whole(told["components"])
         if not (0 < components <= MOST_COMPONENTS and isinstance(told["about"], dict)):
             raise ValueError(f"{components} components, about {told['about']!r:.80}")
+        if (0, *ends) != tuple(sorted({0, *ends})) or max(ends, default=0) > MOST_VECTORS:
+            raise ValueError(f"parts that end at {ends!s:.80}")
         return StoreConfig(**{**told, "graph": graph, "ends": ends, "components": components})
     except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise DatasetError(

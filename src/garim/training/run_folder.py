@@ -57,6 +57,7 @@ def run_folder(out: Path | str | None, name: str) -> Iterator[Path]:
 
 
 def _check(folder: Path, name: str) -> None:
+    files.remove_strays(folder)
     if (folder / "config.json").exists():
         tidy(folder)
         raise ModelError(f"{folder}: already holds a model; give another folder with --out")
