@@ -73,6 +73,19 @@ def test_no_member_leaves_the_folder(name: str, tmp_path: Path, own_cache: Path)
     assert not list(tmp_path.glob("*.jpg"))
 
 
+def test_a_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"x": b"x", "dog/1.jpg": b""})
+    whole = path.read_bytes()
+    entry = whole.index(b"PK\x01\x02")  # of the directory: the name's length at 28, itself at 46
+    cut = whole[: entry + 28] + b"\0\0" + whole[entry + 30 : entry + 46] + whole[entry + 47 :]
+    end = cut.index(b"PK\x05\x06")
+    size = struct.pack("<I", struct.unpack_from("<I", cut, end + 12)[0] - 1)
+    path.write_bytes(cut[: end + 12] + size + cut[end + 16 :])
+    found = formats.read(path)[1]
+    assert [row.file_name for row in found.rows] == ["dog/1.jpg"]
+    assert [one.error for one in found.failures] == ["left out of the archive: it has no name"]
+
+
 def test_links_and_repeats_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as made:

@@ -117,6 +117,15 @@ def test_bad_yolo_lines(line: str, tmp_path: Path) -> None:
     assert len(found.rows[0].objects) == 1
 
 
+@pytest.mark.parametrize("place", ["x" * 300, "~nobody-here/y", "a\\0b"])
+def test_yolo_folders_that_no_disk_has(place: str, tmp_path: Path) -> None:
+    found = yolo(tmp_path, "1 .5 .5 1 1\n", f'names: [a, b]\ntrain: [images, "{place}"]\n')
+    assert [row.file_name for row in found.rows] == ["images/a.png"]
+    assert len(found.failures) == 1
+    found = yolo(tmp_path, "1 .5 .5 1 1\n", f'path: "{place}"\nnames: [a, b]\ntrain: images\n')
+    assert [row.file_name for row in found.rows] == ["images/a.png"]
+
+
 @pytest.mark.parametrize("text", ["names: [", "- a", "names: dog\ntrain: images", "names: [dog]"])
 def test_bad_yolo_files(text: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"data\.yaml"):

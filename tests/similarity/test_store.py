@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -134,6 +135,12 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="make the index again"):
         Store(store.folder).nearest(vectors(1), 1)
     config = store.folder / "config.json"
+    told = json.loads(config.read_text())
+    for ends in ([-1], [0], [5, 5], [5, 3], [2**70], [2**63 - 1]):
+        config.write_text(json.dumps({**told, "ends": ends}))
+        with pytest.raises(DatasetError, match=r"no index .* parts that end at"):
+            Store(store.folder)
+    config.write_text(json.dumps(told, indent=2))
     config.write_text(config.read_text().replace('"version": 1', '"version": 9'))
     with pytest.raises(DatasetError, match="newer Garim"):
         Store(store.folder)

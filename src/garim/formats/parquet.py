@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -90,6 +91,7 @@ class _Trial:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.owner = os.getpid()
+        weakref.finalize(self, _end, self.process, self.owner)
         return self._answer() == "ready"
 
     def _asked(self, path: str) -> str | None:
@@ -102,6 +104,12 @@ class _Trial:
         assert self.process is not None and self.process.stdout is not None
         answer: str | None = json.loads(self.process.stdout.readline())
         return answer
+
+
+def _end(process: subprocess.Popen[str], owner: int) -> None:
+    if os.getpid() == owner:  # and not forked from it
+        process.kill()
+        process.communicate()
 
 
 _trial = _Trial()
