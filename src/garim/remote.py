@@ -63,6 +63,15 @@ def address_of(place: Path | str) -> str | None:
     return f"{found[1]}://{found[2]}"
 
 
+def told(place: Path | str) -> str:
+    """Give a path as people write it: an address with both its slashes.
+
+    >>> told(Path("s3://bucket/pets")), told(Path("data/pets"))
+    ('s3://bucket/pets', 'data/pets')
+    """
+    return address_of(place) or str(place)
+
+
 def refuse(place: Path | str, doing: str) -> None:
     """Refuse what cannot be done on an object store.
 

@@ -34,6 +34,8 @@ def test_audit_extract_and_apply_at_addresses(
     assert extracted.json["pictures"] == len(garim.read(data))
     applied = command("apply", plan, "--to", "memory://bucket/crops", "--json")
     assert applied.status == 0, applied.err
+    assert applied.json["to"] == "memory://bucket/crops"
+    assert audited.json["plan"] == "memory://bucket/audit/plan.jsonl"
     assert applied.json["pictures"] == len(garim.read("memory://bucket/crops"))
     converted = command("convert", data, "memory://bucket/coco", "--to", "coco", "--json")
     assert converted.status == 0, converted.err

@@ -13,6 +13,7 @@ from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
 from garim.execution import ExecutionSettings
 from garim.models.classifier import load as load_classifier
+from garim.remote import told
 from garim.report import audit_report, dataset_report, dataset_sheet
 
 
@@ -48,9 +49,9 @@ def sheet(
     failed = [f.to_dict() for f in (*dataset.failures, *drawn.failures)]
     counts = dataset.counts()
     page = dataset_report(dataset, out.with_suffix(".html"), drawn)
-    result = {"pictures": len(dataset), "labels": counts, "sheet": str(out), "report": str(page)}
+    result = {"pictures": len(dataset), "labels": counts, "sheet": told(out), "report": told(page)}
     rows = [(name, *(of[name] for of in counts.values())) for name in dataset.classes]
-    lines = (table(("class", *counts), rows), f"Sheet: {out}", f"Report: {page}")
+    lines = (table(("class", *counts), rows), f"Sheet: {told(out)}", f"Report: {told(page)}")
     return finish(output, {**result, "failed": failed}, *lines)
 
 
@@ -81,11 +82,11 @@ def audit(
     found = garim.audit(dataset, settings, classifier, spread)
     found.plan.save(out / "plan.jsonl")
     page = audit_report(found, out)
-    result = {**found.to_dict(), "plan": str(out / "plan.jsonl"), "report": str(page)}
+    result = {**found.to_dict(), "plan": told(out / "plan.jsonl"), "report": told(page)}
     rows = [(name, "" if n is None else n, why or "") for name, n, why in found.summary.iter_rows()]
     edits = ", ".join(f"{n} × {kind}" for kind, n in found.plan.counts().items()) or "no edits"
-    lines = (table(("check", "pictures", "skipped"), rows), f"Plan: {out / 'plan.jsonl'} ({edits})")
-    return finish(output, result, *lines, f"Report: {page}", issues=bool(found.fails))
+    lines = (table(("check", "pictures", "skipped"), rows), f"Plan: {result['plan']} ({edits})")
+    return finish(output, result, *lines, f"Report: {result['report']}", issues=bool(found.fails))
 
 
 def convert(
@@ -106,11 +107,11 @@ def convert(
     written = garim.write(dataset, out, to)
     failed = [f.to_dict() for f in dataset.failures]
     objects = sum(len(row.objects) for row in written)
-    result = {"pictures": len(written), "objects": objects, "to": str(out), "failed": failed}
-    told = f"{len(written)} pictures, {objects} boxes → {out} ({to})"
+    result = {"pictures": len(written), "objects": objects, "to": told(out), "failed": failed}
+    line = f"{len(written)} pictures, {objects} boxes → {told(out)} ({to})"
     if lost := sum(len(row.objects) for row in dataset) - objects:
-        told += f"\n{lost} boxes are left out: this format holds none"
-    return finish(output, result, told)
+        line += f"\n{lost} boxes are left out: this format holds none"
+    return finish(output, result, line)
 
 
 def split(
@@ -135,5 +136,5 @@ def split(
     counts = written.counts()
     failed = [f.to_dict() for f in dataset.failures]
     rows = [(name, *(of[name] for of in counts.values())) for name in written.classes]
-    result = {"pictures": len(written), "labels": counts, "to": str(to), "failed": failed}
-    return finish(output, result, table(("class", *counts), rows), f"Written to {to}")
+    result = {"pictures": len(written), "labels": counts, "to": told(to), "failed": failed}
+    return finish(output, result, table(("class", *counts), rows), f"Written to {told(to)}")

@@ -16,6 +16,7 @@ from garim.extraction import ExtractSettings
 from garim.models.classifier import load as load_classifier
 from garim.plan import ApplySettings
 from garim.plan.reading import opened
+from garim.remote import told
 from garim.report import contour_steps, plan_report
 
 
@@ -58,13 +59,13 @@ def extract(  # noqa: PLR0913 - every option of the command
     found = garim.extract(dataset, classifier, settings, out, execution)
     kept = opened(out, reviewed=False)
     page = plan_report(kept.plan, dataset, out.with_suffix(".html"), kept)
-    result = {**found.to_dict(), "report": str(page)}
+    result = {**found.to_dict(), "report": told(page)}
     line = (
         f"{result['pictures']} looked at: {result['proposed']} crops proposed, "
         f"{result['unchanged']} left as they are, {result['no_box']} without their label, of which "
         f"{result['relabelled']} show another ({found.seconds:.1f} s)"
     )
-    return finish(output, result, line, f"Plan: {out}", f"Report: {page}")
+    return finish(output, result, line, f"Plan: {told(out)}", f"Report: {told(page)}")
 
 
 def _sweep(
@@ -114,7 +115,7 @@ def apply(
     )  # fmt: skip
     edits = ", ".join(f"{n} × {name}" for name, n in applied.edits.items()) or "no edits"
     return finish(
-        output, applied.to_dict(), f"{edits}; {applied.pictures} pictures in {applied.to}"
+        output, applied.to_dict(), f"{edits}; {applied.pictures} pictures in {told(applied.to)}"
     )
 
 

@@ -58,7 +58,7 @@ class Applied:
         return {
             "pictures": self.pictures,
             "edits": self.edits,
-            "to": str(self.to),
+            "to": remote.told(self.to),
             "failed": [failure.to_dict() for failure in self.failures],
         }
 
