@@ -99,7 +99,7 @@ def convert(
     data
         Dataset to read.
     out
-        New or empty folder to write to.
+        New or empty folder to write to. A run that was interrupted goes on.
     to
         coco, yolo, voc, csv, folder, huggingface, cvat, labelstudio or webdataset.
     """
@@ -129,7 +129,7 @@ def split(
     data
         Dataset to read.
     to
-        New or empty folder to write to.
+        New or empty folder to write to. A run that was interrupted goes on.
     """
     dataset = garim.read(data, part)
     written = garim.write(garim.split(dataset, settings), to)
