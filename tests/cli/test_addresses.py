@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -20,8 +21,13 @@ def store() -> Iterator[fsspec.AbstractFileSystem]:
 
 
 def test_audit_extract_and_apply_at_addresses(
-    world: World, command: Command, store: fsspec.AbstractFileSystem
+    world: World,
+    command: Command,
+    store: fsspec.AbstractFileSystem,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     store.put(str(world.data), "/bucket/data", recursive=True)
     data, plan = "memory://bucket/data", "memory://bucket/plans/plan.jsonl"
     audited = command("audit", data, "--out", "memory://bucket/audit", "--json")
@@ -40,6 +46,7 @@ def test_audit_extract_and_apply_at_addresses(
     converted = command("convert", data, "memory://bucket/coco", "--to", "coco", "--json")
     assert converted.status == 0, converted.err
     assert store.exists("/bucket/coco/annotations/instances_all.json")
+    assert not list(tmp_path.iterdir()), "an address was taken for a folder of this machine"
 
 
 @pytest.mark.parametrize(
@@ -49,11 +56,15 @@ def test_audit_extract_and_apply_at_addresses(
         ("undo", "s3://bucket/data"),
         ("search", "index", "DATA", "--out", "gs://bucket/index"),
         ("augment", "DATA", "--to", "s3://bucket/more"),
+        ("cutout", "DATA", "--out", "s3://bucket/cut"),
+        ("upscale", "DATA", "--out", "s3://bucket/large"),
+        ("audit", "DATA", "--out", "OUT", "--work", "s3://bucket/work"),
     ],
 )
 def test_what_cannot_be_at_an_address_is_refused(
-    arguments: tuple[str, ...], world: World, command: Command
+    arguments: tuple[str, ...], world: World, command: Command, tmp_path: Path
 ) -> None:
-    ended = command(*(str(world.data) if word == "DATA" else word for word in arguments))
+    places = {"DATA": str(world.data), "OUT": str(tmp_path / "out")}
+    ended = command(*(places.get(word, word) for word in arguments))
     assert ended.status == 2
     assert "needs a folder of this machine" in ended.err

@@ -13,7 +13,7 @@ from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
 from garim.execution import ExecutionSettings
 from garim.models.classifier import load as load_classifier
-from garim.remote import told
+from garim.remote import address_of, told
 from garim.report import audit_report, dataset_report, dataset_sheet
 
 
@@ -78,7 +78,8 @@ def audit(
     """
     dataset = garim.read(data, part)
     classifier = None if model is None else load_classifier(model)
-    spread = replace(execution, work=execution.work or out / "unfinished")
+    beside = None if address_of(out) else out / "unfinished"
+    spread = replace(execution, work=execution.work or beside)
     found = garim.audit(dataset, settings, classifier, spread)
     found.plan.save(out / "plan.jsonl")
     page = audit_report(found, out)

@@ -112,6 +112,7 @@ def _do(
 
 def _folder(settings: ExecutionSettings, beside: Path | None, stack: ExitStack) -> Path:
     if settings.work is not None:
+        remote.refuse(settings.work, "unfinished work")
         return settings.work.expanduser().resolve()
     if beside is not None and remote.address_of(beside) is None:
         return beside.resolve().with_name(beside.name + ".unfinished")
