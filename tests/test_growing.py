@@ -67,6 +67,12 @@ def test_what_another_run_left_is_begun_again(target: Path) -> None:
     assert {p.name for p in target.iterdir()} == {"b"}
 
 
+def test_who_has_done_nothing_leaves_nothing(target: Path) -> None:
+    interrupted(target, "one")
+    assert not [p for p in (target, *target.parent.iterdir()) if p.name.startswith(".")]
+    assert not target.exists() or not list(target.iterdir())
+
+
 def test_only_one_makes_it(target: Path) -> None:
     with growing(target, "one"), pytest.raises(DatasetError, match="is being written"):
         grown(target, "one")

@@ -58,7 +58,12 @@ def growing(target: Path, name: str, advice: str = AGAIN) -> Iterator[Path]:
     lock = target / _LOCK if unfinished.parent == target else locks.beside(target)
     with errors_named(target, advice), locks.alone(lock, target, "being written"):
         folder = _begin(target, unfinished, name)
-        yield folder
+        try:
+            yield folder
+        except BaseException:
+            if not any(folder.iterdir()):  # nothing to go on with
+                shutil.rmtree(unfinished)
+            raise
         _give_name(folder, target)
 
 
