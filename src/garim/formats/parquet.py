@@ -79,6 +79,8 @@ class _Trial:
             return "it is so broken that its reader gives up"
 
     def _is_ready(self) -> bool:
+        if getattr(sys, "frozen", False):  # the executable is a program, which would start again
+            return False
         there = self.process is not None and self.process.poll() is None
         with suppress(OSError, ValueError):
             return (there and self.owner == os.getpid()) or self._starts()
