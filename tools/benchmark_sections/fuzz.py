@@ -10,8 +10,7 @@ HEAD = """
 ## Broken files, read
 
 ```sh
-python benchmarks/fuzz_readers.py --readers {readers} \\
-    --json docs/benchmarks/fuzz_readers.json
+python benchmarks/fuzz_readers.py --cases 100000 --json docs/benchmarks/fuzz_readers.json
 ```
 
 Readers of strangers' files are given valid ones that were changed a little, in their structure
@@ -28,9 +27,7 @@ def section(found: Figures) -> str:
     if "fuzz_readers" not in found:
         return ""
     fuzzed = found["fuzz_readers"]
-    readers = " ".join(each["reader"] for each in fuzzed["rows"])
-    head = HEAD.format(engine=fuzzed["engine"], readers=readers)
-    return head + "".join(map(_line, fuzzed["rows"]))
+    return HEAD.format(engine=fuzzed["engine"]) + "".join(map(_line, fuzzed["rows"]))
 
 
 def _line(r: dict[str, Any]) -> str:
