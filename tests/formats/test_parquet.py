@@ -104,3 +104,6 @@ def test_without_a_second_python_it_is_read_all_the_same(
     monkeypatch.setattr(subprocess, "Popen", none)
     monkeypatch.setattr(parquet, "_trial", parquet._Trial())
     assert len(parquet.read(table(tmp_path / "alone.parquet"))) == 2
+    (tmp_path / "metadata.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(FormatError, match="is not a Parquet file"):
+        garim.read(tmp_path)

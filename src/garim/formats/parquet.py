@@ -40,7 +40,10 @@ def read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         OSError: it cannot be opened.
     """
     check(path)
-    return pl.read_parquet(path, columns=columns, glob=False)
+    try:
+        return pl.read_parquet(path, columns=columns, glob=False)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise ValueError(str(error)) from error
 
 
 def check(path: Path) -> None:

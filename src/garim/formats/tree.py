@@ -168,7 +168,7 @@ class Finder:
         return None if outside or printable(name) != name else name
 
     def _spelled(self, path: PurePosixPath) -> str | None:
-        if _is_file(self.root / path):
+        if is_there(self.root / path, Path.is_file):
             return path.as_posix()
         here = PurePosixPath()
         for part in path.parts:
@@ -176,7 +176,7 @@ class Finder:
             if actual is None:
                 return None
             here /= actual
-        return here.as_posix() if _is_file(self.root / here) else None
+        return here.as_posix() if is_there(self.root / here, Path.is_file) else None
 
     def _listing(self, folder: str) -> dict[str, str]:
         if folder not in self._names:
@@ -188,13 +188,9 @@ class Finder:
         return self._names[folder]
 
 
-def _is_file(path: Path) -> bool:
-    return is_there(path) and path.is_file()
-
-
-def is_there(path: Path) -> bool:
-    """Tell whether there is such a file or folder; names that no disk can hold are not there."""
+def is_there(path: Path, kind: Callable[[Path], bool] = Path.exists) -> bool:
+    """Tell whether there is such a path, of a kind; names that no disk can hold are not there."""
     try:
-        return path.exists()
+        return kind(path)
     except (OSError, ValueError):  # too long, or with a NUL
         return False

@@ -110,7 +110,7 @@ def _root(file: Path, data: dict[str, Any]) -> Path:
     if data.get("path"):
         with suppress(RuntimeError):  # ~ of somebody whom this machine does not know
             root = _plain(file.parent / Path(str(data["path"])).expanduser())
-    return root if is_there(root) and root.is_dir() else file.parent
+    return root if is_there(root, Path.is_dir) else file.parent
 
 
 def _plain(path: Path) -> Path:
