@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,10 +26,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    # Read when Ray is first imported: threads of its that outlive a run would connect again.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
     pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # where workers find the stages
         yield from _cluster()
 
@@ -99,6 +99,46 @@ def test_a_killed_driver_goes_on(address: str, tmp_path: Path) -> None:
     assert stage.begun() == [4 * number for number in sorted(left)]
     assert before + len(left) <= 20 + execution.workers
     assert not work.exists()
+
+
+def test_the_process_that_leads_is_lost(address: str, tmp_path: Path) -> None:
+    """Ray ends it with `_exit` when the cluster is gone; whoever calls Garim lives on."""
+    work = tmp_path / "work"
+    (tmp_path / "root").mkdir()
+    stage = Squares(root=tmp_path / "root", seconds=0.1)
+    execution = ExecutionSettings(engine="ray", address=address, shard=4, work=work)
+
+    def kill() -> None:
+        wait_for(lambda: any(work.glob("shard-*.parquet")), 60)
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ExecutionError, match=r"has ended \(exit code -9: .*run again to go on"):
+        done(stage, execution)
+    killer.join()
+    wait_until_still(stage.root, 1.5)
+    finished = len(list(work.glob("shard-*.parquet")))
+    assert 1 <= finished < 7
+    before = len(stage.begun())
+    assert done(replace(stage, seconds=0), ExecutionSettings(shard=4, work=work)) == expected()
+    assert len(stage.begun()) - before == 7 - finished
+
+
+def test_the_cluster_that_a_script_is_connected_to(address: str, tmp_path: Path) -> None:
+    import ray
+
+    (tmp_path / "root").mkdir()
+    execution = ExecutionSettings(engine="ray", workers=2, shard=4)
+    ray.init(address=address, log_to_driver=False)
+    try:
+        assert done(Squares(root=tmp_path / "root"), execution) == expected()
+        assert ray.is_initialized()
+        alive = ray.cluster_resources()["CPU"]
+    finally:
+        ray.shutdown()
+    assert alive == 2
 
 
 def wait_until_still(folder: Path, seconds: float) -> None:

@@ -7,20 +7,17 @@ over one shard ends the run.
 from __future__ import annotations
 
 import multiprocessing as mp
-import os
 import pickle
-import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 import torch
 
 from garim.errors import ExecutionError
+from garim.execution.process import Helper, pickled
 from garim.execution.settings import ExecutionSettings
 from garim.execution.shards import Shards
 from garim.execution.stage import Stage, Work
@@ -89,9 +86,7 @@ def dead(shards: Shards, number: int) -> ExecutionError:
 
 
 @dataclass
-class _Worker:
-    process: BaseProcess
-    link: Connection
+class _Worker(Helper):
     shard: int | None = None
     """What it works on."""
     counted: int = 0
@@ -109,24 +104,13 @@ class _Crew:
     deaths: Counter[int] = field(default_factory=Counter)
 
     def __enter__(self) -> _Crew:
-        try:
-            self.pickled = pickle.dumps(self.stage)
-        except (AttributeError, TypeError, pickle.PicklingError) as error:
-            raise ExecutionError(
-                f"this model cannot be given to other processes ({error}); do without --workers"
-            ) from error
+        self.pickled = pickled(self.stage)
         self.workers += [self._hired() for _ in range(self.size)]
         return self
 
     def _hired(self) -> _Worker:
-        here, there = mp.Pipe()
         threads = max(1, default_workers() // self.size)
-        process = _context().Process(
-            target=_serve, args=(self.pickled, self.shards, threads, there), daemon=True
-        )
-        process.start()
-        there.close()
-        return _Worker(process, here)
+        return _Worker.started(_context(), _serve, self.pickled, self.shards, threads)
 
     def do(self, parts: Parts, todo: Sequence[int], step: Step) -> None:
         """Hand out shards until all are done."""
@@ -159,8 +143,7 @@ class _Crew:
         """Put another worker in the place of one that died; give the shard to do again."""
         number = cast(int, worker.shard)
         self.deaths[number] += 1
-        worker.process.join()
-        worker.link.close()
+        worker.ended()
         if self.deaths[number] == DEATHS:
             raise dead(self.shards, number)
         step(-worker.counted)
@@ -171,9 +154,7 @@ class _Crew:
         for worker in self.workers:
             worker.process.terminate()
         for worker in self.workers:
-            worker.process.join(timeout=5)
-            worker.process.kill()
-            worker.link.close()
+            worker.ended()
 
 
 def _context() -> Any:
@@ -196,34 +177,11 @@ def _tell(worker: _Worker, task: tuple[int, Sequence[Any]]) -> None:
         return
 
 
-def _serve(pickled: bytes, shards: Shards, threads: int, link: Connection) -> None:
+def _serve(link: Connection, pickled: bytes, shards: Shards, threads: int) -> None:
     """Work in a process of its own until there is no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     take_threads(threads)
-    try:
-        work = pickle.loads(pickled).open()  # noqa: S301 - made by our parent
-        while True:
-            number, items = link.recv()
-            finish(work, items, number, shards, lambda count, note="": link.send(count))
-            link.send(None)
-    except EOFError:
-        return
-    except Exception as error:  # told to the parent, whose error it becomes
-        link.send(portable(error))
-
-
-def portable(error: Exception) -> Exception:
-    """Give an error that can be told to another process: itself, or else what it says."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - just made
-    except Exception:  # an exception's class may do anything
-        return ExecutionError(f"{type(error).__name__} in a worker: {error}")
-    return error
-
-
-def _end_with_parent() -> None:
-    parent = mp.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    work = pickle.loads(pickled).open()  # noqa: S301 - made by our parent
+    while True:
+        number, items = link.recv()
+        finish(work, items, number, shards, lambda count, note="": link.send(count))
+        link.send(None)

@@ -18,8 +18,8 @@ class ExecutionSettings:
     """What starts the workers: `local` (this machine), or `ray` (a Ray cluster; needs the extra
     `ray`)."""
     address: str | None = None
-    """Address of a Ray cluster, such as `auto` on one of its machines. Default: a cluster of this
-    machine alone."""
+    """Address of a Ray cluster, such as `auto` on one of its machines. Default: the one that
+    `RAY_ADDRESS` names, or else this machine alone."""
     shard: int | None = None
     """Pictures of one shard, which one worker does; whoever is interrupted loses the shards that
     were begun. Default: 256; 8 where pictures are enlarged."""
