@@ -52,6 +52,16 @@ def test_litter_is_ignored_and_strays_are_named(tmp_path: Path) -> None:
     assert not found.failures
 
 
+def test_empty_folders_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "dog/a.jpg", "train/dog/a.jpg", "notes/a.txt", "cat/.hidden")
+    (tmp_path / "train/bird").mkdir()
+    (tmp_path / ".cache").mkdir()
+    _, found = folder.read(tmp_path)
+    assert [failure.picture for failure in found.failures] == ["cat/", "train/bird/"]
+    assert "class without pictures" in found.failures[0].error
+    assert found.classes == ("dog",)
+
+
 def test_classes_txt_gives_the_order(tmp_path: Path) -> None:
     touch(tmp_path, "b/1.jpg", "a/1.jpg", "c/1.jpg")
     (tmp_path / "classes.txt").write_text(f"\ufeffc\n{NFD}\r\n\nc\n", encoding="utf-8")

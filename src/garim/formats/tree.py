@@ -26,6 +26,8 @@ class Tree:
     others: tuple[str, ...]
     failures: tuple[Failure, ...]
     """Folders that cannot be read, and files whose names are no Unicode."""
+    empty: tuple[str, ...] = ()
+    """Folders in which there is nothing."""
 
 
 def is_ignored(name: str) -> bool:
@@ -74,23 +76,29 @@ def walk(root: Path) -> Tree:
     found: list[str] = []
     others: list[str] = []
     failures: list[Failure] = []
+    empty: list[str] = []
 
     def unreadable(error: OSError) -> None:
         name = _relative(Path(error.filename or root), root)
         failures.append(Failure(printable(name), f"cannot be read: {error.strerror or error}"))
 
-    for folder, names in _folders(root, unreadable):
+    for folder, names, is_leaf in _folders(root, unreadable):
         prefix = "" if folder == root else f"{_relative(folder, root)}/"
+        if is_leaf and not names and prefix:
+            empty.append(printable(prefix))
         for name in names:
             relative = prefix + name
             if printable(relative) != relative:
                 failures.append(Failure(printable(relative), _why_no_unicode(relative)))
             else:
                 (found if _holds_picture(folder / name) else others).append(relative)
-    return Tree(tuple(sorted(found)), tuple(sorted(others)), tuple(failures))
+    return Tree(tuple(sorted(found)), tuple(sorted(others)), tuple(failures), tuple(sorted(empty)))
 
 
-def _folders(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str]]]:
+def _folders(
+    root: Path, unreadable: Callable[[OSError], None]
+) -> Iterator[tuple[Path, list[str], bool]]:
+    """Give each folder, the files in it, and whether there is no folder in it."""
     real = {root: root.resolve()}
     above: dict[Path, frozenset[Path]] = {root: frozenset({real[root]})}
     for name, folders, names in os.walk(root, followlinks=True, onerror=unreadable):
@@ -103,8 +111,9 @@ def _folders(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tupl
             if not (is_ignored(one) or target in above_here or real_here.is_relative_to(target)):
                 entered.append(one)
                 real[path], above[path] = target, above_here | {target}
+        is_leaf = all(map(is_ignored, folders))
         folders[:] = entered
-        yield here, [one for one in names if not is_ignored(one)]
+        yield here, [one for one in names if not is_ignored(one)], is_leaf
 
 
 def _relative(path: Path, root: Path) -> str:
