@@ -51,6 +51,8 @@ class Dataset:
     """What could not be read, and why."""
     strays: tuple[str, ...] = ()
     """Files that are no pictures."""
+    empty: tuple[str, ...] = ()
+    """Folders in which there is nothing: classes without pictures."""
     origin: Path
     """What the user named: a folder, a file, a ``.zip``, or an address (`garim.remote`)."""
     selection: Selection = Selection()
@@ -200,6 +202,7 @@ def read(path: Path | str, selection: Selection | None = None) -> Dataset:
         classes=contents.classes,
         failures=contents.failures,
         strays=contents.strays,
+        empty=contents.empty,
         origin=origin,
         selection=chosen,
     )

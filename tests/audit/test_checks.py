@@ -144,9 +144,14 @@ def test_copies_with_different_labels_are_both_kept(tmp_path: Path) -> None:
 def test_imbalance(tmp_path: Path) -> None:
     data = clean(tmp_path, 24)
     save(photo(70), data / "rare" / "a.png")
+    (data / "none").mkdir()
     audit = audited(data)
     assert found(audit, "imbalance") == {"rare/a.png"}
-    assert audit.findings["imbalance"].facts == ("'rare' has 1 pictures, the largest class 24.",)
+    assert audit.findings["imbalance"].facts == (
+        "'rare' has 1 pictures, the largest class 24.",
+        "The folder none/ is empty.",
+    )
+    assert not audit.failures
 
 
 def test_class_names_that_mean_the_same(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from garim.audit.findings import Finding
 
 
 def imbalance(evidence: Evidence) -> Finding:
-    """Find classes that have far fewer pictures than the largest one."""
+    """Find classes that have far fewer pictures than the largest one, or none."""
     counts = Counter(row.label for row in evidence.dataset.rows if row.label is not None)
     most = max(counts.values(), default=1)
     shares = {label: count / most for label, count in counts.items()}
@@ -25,6 +25,7 @@ def imbalance(evidence: Evidence) -> Finding:
     facts = [
         f"{label!r} has {counts[label]} pictures, the largest class {most}." for label in small
     ]
+    facts += [f"The folder {name} is empty." for name in evidence.dataset.empty]
     return Finding(scores=scores, issues=issues, facts=(*facts, *_missing(evidence)))
 
 

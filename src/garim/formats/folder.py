@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from garim.errors import Failure, FormatError
+from garim.errors import FormatError
 from garim.formats import labels, mask_folders, placing
 from garim.formats.rows import SPLITS, Contents, Row
 from garim.formats.tree import Tree, is_ignored, split_and_label, walk
@@ -39,13 +39,10 @@ def read(path: Path) -> tuple[Path, Contents]:
     return path, Contents(
         rows=rows,
         classes=labels.read_order(path, labels.in_rows(rows)),
-        failures=(*tree.failures, *paired.failures, *map(_without_pictures, tree.empty)),
+        failures=(*tree.failures, *paired.failures),
         strays=strays_of(tree),
+        empty=tree.empty,
     )
-
-
-def _without_pictures(folder: str) -> Failure:
-    return Failure(folder, "the folder is empty: a class without pictures is left out")
 
 
 def row_of(name: str) -> Row:

@@ -62,3 +62,5 @@ class Contents:
     failures: tuple[Failure, ...] = field(default=())
     strays: tuple[str, ...] = field(default=())
     """Files that are no pictures, relative to the root; reported, never opened."""
+    empty: tuple[str, ...] = ()
+    """Folders in which there is nothing, relative to the root: classes without pictures."""

@@ -63,6 +63,7 @@ def dataset_report(dataset: Dataset, path: Path, sheet: Sheet | None = None) -> 
         Figure("Classes", len(dataset.classes)),
         *((Figure("Boxes", boxes),) if boxes else ()),
         Figure("Files that are no pictures", len(dataset.strays)),
+        *((Figure("Empty folders", len(dataset.empty)),) if dataset.empty else ()),
         Figure("Could not be opened", len(failures)),
     )
     sections = (
