@@ -17,7 +17,7 @@ from typing import Any, cast
 import torch
 
 from garim.errors import ExecutionError
-from garim.execution.process import Helper, pickled
+from garim.execution.process import GUARDED, Helper, pickled
 from garim.execution.settings import ExecutionSettings
 from garim.execution.shards import Shards
 from garim.execution.stage import Stage, Work
@@ -80,8 +80,8 @@ def dead(shards: Shards, number: int) -> ExecutionError:
     """Say that a shard ends those who work on it."""
     return ExecutionError(
         f"{shards.path(number)}: {DEATHS} workers were killed over this shard, or began and ended; "
-        "memory may not suffice for so many: run again with fewer --workers, or --shard smaller. "
-        "(A script that calls Garim with workers must do so under if __name__ == '__main__'.)"
+        "memory may not suffice for so many: run again with fewer --workers, or --shard smaller; "
+        f"{GUARDED}"
     )
 
 

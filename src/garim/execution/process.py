@@ -15,6 +15,9 @@ from typing import Any, Self
 
 from garim.errors import ExecutionError
 
+GUARDED = "a script that calls Garim with workers must do so under if __name__ == '__main__'"
+"""What a process that ends at once may say: it begins by running the script again."""
+
 PATIENCE = 5.0
 """Seconds that a process has to end when it is asked to."""
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from garim.errors import ExecutionError, SettingsError
 from garim.execution.local import DEATHS, Parts, dead, finish, take_threads
-from garim.execution.process import Helper, pickled, portable
+from garim.execution.process import GUARDED, Helper, pickled, portable
 from garim.execution.settings import ExecutionSettings
 from garim.execution.shards import RUN, Shards
 from garim.execution.stage import Stage, Work, check_seen
@@ -91,9 +91,9 @@ def _heard(leader: Helper, noise: Path) -> Iterator[int]:
 
 
 def _last(noise: Path) -> str:
-    """Give the last line that was said there."""
+    """Give the last line that a process said, or why it may have said none."""
     lines = noise.read_text(errors="replace").split("\n") if noise.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), GUARDED)
 
 
 def _address(settings: ExecutionSettings) -> str:
