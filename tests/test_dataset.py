@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import garim
+from garim.audit import AuditSettings
 from garim.boxes import Box
 from garim.dataset import Dataset, Selection, SplitSettings, assign_splits
 from garim.errors import DatasetError, SettingsError
@@ -69,6 +71,36 @@ def test_where_keeps_splits_and_classes(data: Dataset) -> None:
     dogs = data.where(split=["train", "test"], classes=["강아지"])
     assert (len(dogs), dogs.classes) == (1, ("강아지",))
     assert data.where() == data
+
+
+def test_where_is_what_a_plan_reads_again(data: Dataset) -> None:
+    part = data.where(split="val").where(classes="cat")
+    assert part.selection == Selection(split=("validation",), classes=("cat",))
+    assert garim.read(data.origin, part.selection) == part
+    assert data.where(split="val", classes="cat") == part
+
+
+def test_a_dataset_stays_where_it_is(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(data.root.parent)
+    found = garim.read(data.root.name)
+    monkeypatch.chdir("/")
+    assert found.path(found.rows[0]).exists() and found.place == str(data.root.resolve())
+
+
+def test_selections_that_cannot_be_are_refused(data: Dataset) -> None:
+    wrong: Any = "x"
+    with pytest.raises(SettingsError, match="labels must be folder or all, not 'x'"):
+        garim.read(data.origin, Selection(labels=wrong))
+    with pytest.raises(SettingsError, match=r"expected garim.Selection\(format=…\)"):
+        garim.read(data.origin, wrong)
+
+
+def test_what_cannot_be_written(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="there is no picture to write"):
+        garim.write(replace(data, rows=()), tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+    with pytest.raises(DatasetError, match="written as a folder"):
+        garim.write(data, tmp_path / "to.zip")
 
 
 def test_where_names_what_exists(data: Dataset) -> None:
@@ -213,6 +245,14 @@ def test_rows_of_one_picture_stay_on_one_side() -> None:
 def test_shares_that_cannot_be_are_refused(test: float, validation: float, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         garim.split(many(dog=3), SplitSettings(test=test, validation=validation))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_cannot_be_are_refused(seed: int) -> None:
+    with pytest.raises(SettingsError, match=f"seed must be from 0 to 4294967295, not {seed}"):
+        garim.split(many(dog=3), SplitSettings(seed=seed))
+    with pytest.raises(SettingsError, match="seed must be"):
+        AuditSettings(seed=seed).check(())
 
 
 @given(st.lists(st.integers(1, 5), max_size=30), st.integers(0, 9))

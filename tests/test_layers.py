@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import shutil
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any, get_args, get_origin, get_overloads, get_type_hints
 
 import pytest
 
@@ -159,6 +161,22 @@ def test_all_is_sorted_and_complete() -> None:
         for one in node.names
     }
     assert named - {"annotations"} == set(garim.__all__)
+
+
+def test_what_verbs_take_and_give_has_a_name() -> None:
+    verbs = [one for name in garim.__all__ if inspect.isfunction(one := getattr(garim, name))]
+    verbs += get_overloads(garim.evaluation.evaluate)
+    types = {part for one in verbs for hint in get_type_hints(one).values() for part in parts(hint)}
+    ours = {one.__name__ for one in types if getattr(one, "__module__", "").startswith("garim")}
+    assert {"Trained", "LocalizationReport"} <= ours <= set(garim.__all__)
+
+
+def parts(hint: Any) -> Iterator[Any]:
+    """Give the types that a hint is made of."""
+    if get_origin(hint) is None:
+        yield hint
+    for one in get_args(hint):
+        yield from parts(one)
 
 
 def test_packages_export_what_they_say() -> None:

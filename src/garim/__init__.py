@@ -39,8 +39,10 @@ from garim.comparison import TrainingComparison, compare_training
 from garim.dataset import Dataset, Selection, SplitSettings, read, split, write
 from garim.doctor import doctor
 from garim.enhancement import Upscaled, UpscaleSettings, enlarger, upscale
+from garim.enhancement.upscale import ImageEnlarger
 from garim.errors import (
     DatasetError,
+    DiskError,
     ExecutionError,
     Failure,
     FormatError,
@@ -50,28 +52,51 @@ from garim.errors import (
     PlanError,
     SettingsError,
 )
-from garim.evaluation import evaluate
+from garim.evaluation import (
+    ClassificationReport,
+    ComparisonReport,
+    DetectionReport,
+    InstanceReport,
+    LocalizationReport,
+    SegmentationReport,
+    UpscalingReport,
+    evaluate,
+)
 from garim.execution import ExecutionSettings
-from garim.extraction import ExtractSettings, MadeMasks, MaskSettings, extract, make_masks, sweep
+from garim.extraction import (
+    Extracted,
+    ExtractSettings,
+    MadeMasks,
+    MaskSettings,
+    Swept,
+    extract,
+    make_masks,
+    sweep,
+)
 from garim.foreground import Cutouts, CutoutSettings, ForegroundSettings, cutout
+from garim.formats.rows import Object, Row
 from garim.models.classifier import Classifier
 from garim.models.detections import Detections
 from garim.models.detector import Detector
 from garim.models.embedder import Embedder
-from garim.models.export import export
+from garim.models.export import Exported, export
 from garim.models.instance_segmenter import InstanceSegmenter
 from garim.models.saved import load as load_model
 from garim.models.segmenter import Segmenter
 from garim.models.upscaler import Upscaler
 from garim.models.yolo_onnx import YoloOnnx
-from garim.plan import ApplySettings, Edit, Plan, apply, dataset_of, undo
+from garim.plan import Applied, ApplySettings, Edit, Plan, apply, dataset_of, undo
 from garim.plan import load as load_plan
+from garim.plan.enlarging import Enlarger
 from garim.prediction import Predictions, PredictSettings, predict
-from garim.report import Reported, contact_sheet, report
+from garim.report import Reported, Sheet, contact_sheet, report
+from garim.report.sheet import LabelledBox
 from garim.similarity import (
+    Answer,
     Comparison,
     EmbedSettings,
     Index,
+    Indexed,
     IndexSettings,
     compare,
     index,
@@ -81,6 +106,12 @@ from garim.training import (
     DetectTrainSettings,
     InstanceTrainSettings,
     SegmentTrainSettings,
+    Trained,
+    TrainedDetector,
+    TrainedEmbedder,
+    TrainedInstances,
+    TrainedSegmenter,
+    TrainedUpscaler,
     TrainSettings,
     UpscaleTrainSettings,
     train,
@@ -94,57 +125,83 @@ from garim.training import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
+    "Applied",
     "ApplySettings",
     "Audit",
     "AuditSettings",
     "AugmentSettings",
     "Augmented",
     "Box",
+    "ClassificationReport",
     "Classifier",
     "CollectSettings",
     "Collected",
     "Comparison",
+    "ComparisonReport",
     "CutoutSettings",
     "Cutouts",
     "Dataset",
     "DatasetError",
     "DetectTrainSettings",
+    "DetectionReport",
     "Detections",
     "Detector",
+    "DiskError",
     "Edit",
     "EmbedSettings",
     "Embedder",
+    "Enlarger",
     "ExecutionError",
     "ExecutionSettings",
+    "Exported",
     "ExtractSettings",
+    "Extracted",
     "Failure",
     "ForegroundSettings",
     "FormatError",
     "GarimError",
+    "ImageEnlarger",
     "Index",
     "IndexSettings",
+    "Indexed",
+    "InstanceReport",
     "InstanceSegmenter",
     "InstanceTrainSettings",
+    "LabelledBox",
+    "LocalizationReport",
     "MadeMasks",
     "MaskSettings",
     "ModelError",
+    "Object",
     "PictureError",
     "Plan",
     "PlanError",
     "PredictSettings",
     "Predictions",
     "Reported",
+    "Row",
     "SegmentTrainSettings",
+    "SegmentationReport",
     "Segmenter",
     "Selection",
     "SettingsError",
+    "Sheet",
     "SplitSettings",
+    "Swept",
     "TrainSettings",
+    "Trained",
+    "TrainedDetector",
+    "TrainedEmbedder",
+    "TrainedInstances",
+    "TrainedSegmenter",
+    "TrainedUpscaler",
     "TrainingComparison",
     "UpscaleSettings",
     "UpscaleTrainSettings",
     "Upscaled",
     "Upscaler",
+    "UpscalingReport",
     "YoloOnnx",
     "apply",
     "audit",

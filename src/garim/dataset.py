@@ -16,7 +16,7 @@ import polars as pl
 
 from garim import files, formats, remote
 from garim.copies import Copy, copy_groups, groups_of
-from garim.errors import DatasetError, Failure, SettingsError
+from garim.errors import DatasetError, Failure, SettingsError, seed_problems
 from garim.formats.rows import SPLITS, Contents, Row
 from garim.growing import check_target, growing
 
@@ -90,15 +90,18 @@ class Dataset:
         return {s: {c: counted[s][c] for c in self.classes} for s in order if s in counted}
 
     def where(
-        self, *, split: Collection[str] | None = None, classes: Collection[str] | None = None
+        self,
+        *,
+        split: Collection[str] | str | None = None,
+        classes: Collection[str] | str | None = None,
     ) -> Dataset:
-        """Keep the rows of some splits and classes.
+        """Keep the rows of some splits and classes, each a name or several.
 
         Raises:
             SettingsError: a split or class that the dataset does not have.
         """
-        wanted = {SPLITS.get(name.lower(), name) for name in split or ()}
-        kept_classes = {files.nfc(name) for name in classes or ()}
+        wanted = {SPLITS.get(name.lower(), name) for name in _names(split)}
+        kept_classes = {files.nfc(name) for name in _names(classes)}
         problems = [_absent("split", name, self.splits) for name in wanted - set(self.splits)]
         unknown = kept_classes - set(self.classes)
         problems += [_absent("class", name, self.classes) for name in unknown]
@@ -111,7 +114,12 @@ class Dataset:
             and (not kept_classes or row.label in kept_classes)
         )
         names = tuple(c for c in self.classes if not kept_classes or c in kept_classes)
-        return replace(self, rows=rows, classes=names)
+        selection = replace(
+            self.selection,
+            split=tuple(sorted(wanted)) or self.selection.split,
+            classes=tuple(sorted(kept_classes)) or self.selection.classes,
+        )
+        return replace(self, rows=rows, classes=names, selection=selection)
 
     def one_row_per_label(self) -> Dataset:
         """List a picture once for each label that its objects have; others stay as they are."""
@@ -126,7 +134,13 @@ class Dataset:
         return replace(self, rows=tuple(rows))
 
     def select(self, selection: Selection) -> Dataset:
-        """Apply a selection of splits, classes and labels."""
+        """Apply a selection of splits, classes and labels.
+
+        Raises:
+            SettingsError: it names what the dataset does not have, or labels that cannot be.
+        """
+        if selection.labels not in ("folder", "all"):
+            raise SettingsError([f"labels must be folder or all, not {selection.labels!r}"])
         whole = self.one_row_per_label() if selection.labels == "all" else self
         return whole.where(split=selection.split, classes=selection.classes)
 
@@ -177,6 +191,10 @@ class Dataset:
         return Contents(rows=self.rows, classes=self.classes)
 
 
+def _names(given: Collection[str] | str | None) -> Collection[str]:
+    return (given,) if isinstance(given, str) else given or ()
+
+
 def _absent(kind: str, name: str, known: Sequence[str]) -> str:
     listed = ", ".join(known) or "none"
     return f"the dataset has no {kind} {name!r}; it has: {listed}"
@@ -190,9 +208,13 @@ def read(path: Path | str, selection: Selection | None = None) -> Dataset:
         SettingsError: the selection names a split or class that the dataset does not have.
     """
     chosen = selection or Selection()
+    if not isinstance(chosen, Selection):
+        raise SettingsError([f"expected garim.Selection(format=…) or the like, not {chosen!r}"])
     origin = Path(path).expanduser()
     if not formats.is_there(origin):
         raise DatasetError(f"{origin}: there is no such file or folder")
+    if remote.address_of(origin) is None:  # stay there when this process goes elsewhere
+        origin = origin.absolute()
     root, contents = formats.read(origin, chosen.format)
     if not contents.rows:
         raise DatasetError(_nothing_in(origin, contents))
@@ -227,11 +249,16 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
     copied are not copied again.
 
     Raises:
-        DatasetError: the target already holds something, or the format cannot be written.
+        DatasetError: there is nothing to write, the target already holds something, or the format
+            cannot be written.
         FormatError: there is no such format.
     """
     folder = Path(target).expanduser()
     formats.check_name(format)
+    if not dataset.rows:
+        raise DatasetError(f"{remote.told(folder)}: there is no picture to write")
+    if folder.suffix.lower() == ".zip":
+        raise DatasetError(f"{remote.told(folder)}: a dataset is written as a folder; name one")
     if remote.address_of(folder) is not None:  # a folder of this machine is looked at as it grows
         check_target(folder)
     rows = [repr(row) for row in dataset.rows]
@@ -255,7 +282,7 @@ class SplitSettings:
     """Put near copies of a picture on one side, so that the test set is not leaked."""
 
     def check(self) -> None:
-        """Report every share that cannot work."""
+        """Report every share, and a seed, that cannot work."""
         problems = [
             f"{name} must be at least 0 and below 1, not {share}"
             for name, share in (("test", self.test), ("validation", self.validation))
@@ -263,6 +290,7 @@ class SplitSettings:
         ]
         if not problems and self.test + self.validation >= 1:
             problems.append("test and validation together leave nothing to train on")
+        problems += seed_problems(self.seed)
         if problems:
             raise SettingsError(problems)
 
@@ -271,7 +299,8 @@ def split(dataset: Dataset, settings: SplitSettings | None = None) -> Dataset:
     """Divide a dataset into train, validation and test, class by class, with a seed.
 
     Splits that the dataset has already are dropped. A class with few pictures keeps at least one
-    in train.
+    in train. The splits are known to this dataset only until it is written (`garim.write`); a plan
+    that is made of it is carried out with `garim.apply(plan, data=dataset, …)`.
     """
     chosen = settings or SplitSettings()
     chosen.check()

@@ -83,6 +83,11 @@ class SettingsError(GarimError):
         return type(self), (self.problems,)
 
 
+def seed_problems(seed: int) -> list[str]:
+    """Say why a seed cannot be one; the libraries take 32 bits."""
+    return [] if 0 <= seed < 2**32 else [f"seed must be from 0 to {2**32 - 1}, not {seed}"]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One picture, row or file that was left out, and why; the run went on."""

@@ -7,15 +7,17 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from drawn import audited, clean, found, photo, proposed, save
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps, PngImagePlugin
 from skimage.measure import blur_effect as reference
 
 import garim
 from garim.audit import CHECKS, AuditSettings
+from garim.audit.checks import Check
 from garim.audit.look import blur_effect, look
 from garim.boxes import Box
 from garim.formats.rows import Object
@@ -139,6 +141,24 @@ def test_copies_with_different_labels_are_both_kept(tmp_path: Path) -> None:
     audit = audited(data)
     assert found(audit, "across_classes") == {"thing/02.png", "other/a.png"}
     assert proposed(audit) == {}
+
+
+def test_the_check_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
+    code = page.split("## Add a check")[1].split("```python\n")[1].split("```")[0]
+    known: dict[str, Any] = {}
+    exec(code, known)
+    monkeypatch.setitem(CHECKS, "wasteful", Check(known["wasteful"], "Large files"))
+    data = clean(tmp_path, 3)
+    photo(70).resize((30, 20)).save(data / "thing" / "large.png", pnginfo=_padding(9000))
+    (data / "thing" / "broken.png").write_bytes(b"no")
+    assert found(audited(data, only=("wasteful",)), "wasteful") == {"thing/large.png"}
+
+
+def _padding(size: int) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"prVt", bytes(size))
+    return info
 
 
 def test_imbalance(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import errno
 import os
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,35 @@ def test_as_boxes_keeps_the_pictures_whole(root: Path, tmp_path: Path) -> None:
     assert row.edits == ("box",) and row.source_box is None
     assert found["train/dog/2.png"][0].objects == (Object("dog", Box(0, 0, 40, 30)),)
     assert found["train/dog/3.png"][0].objects == ()
+
+
+@pytest.mark.parametrize("labels", ["folder", "all"])
+def test_boxes_of_other_labels_stay(root: Path, tmp_path: Path, labels: Any) -> None:
+    name, old, new = "train/dog/1.png", Box(0, 0, 9, 9), Box(20, 0, 39, 9)
+    data = garim.read(root).where(classes="dog")
+    objects = (Object("dog", old), Object("cat", old))
+    rows = tuple(replace(r, objects=objects) if r.file_name == name else r for r in data.rows)
+    boxed = garim.write(replace(data, rows=rows), tmp_path / "boxed")
+    plan = Plan(
+        dataset=boxed.origin,
+        edits=(edit(boxed.root, name, "crop", box=new),),
+        selection={"labels": labels},
+    )
+    apply(plan, to=tmp_path / "to", settings=ApplySettings(as_boxes=True))
+    (row,) = _by_source(tmp_path / "to")[name]
+    assert sorted(row.objects, key=str) == [Object("cat", old), Object("dog", new)]
+
+
+def test_only_the_part_that_a_plan_was_made_for_is_written(root: Path, tmp_path: Path) -> None:
+    part = garim.read(root).where(split="train", classes="dog")
+    plan = Plan(dataset=root, edits=(), selection=asdict(part.selection))
+    assert apply(plan, to=tmp_path / "part").pictures == len(part) == 6
+    divided = garim.split(part, garim.SplitSettings(test=0.5, validation=0)).where(split="test")
+    plan = Plan(dataset=root, edits=(), selection=asdict(divided.selection))
+    assert apply(plan, to=tmp_path / "test", data=divided).pictures == len(divided) == 3
+    assert garim.read(tmp_path / "test").splits == ("test",)
+    with pytest.raises(SettingsError, match="no split 'test'"):
+        apply(plan, to=tmp_path / "none")
 
 
 def test_several_labels_and_several_boxes_give_several_crops(root: Path, tmp_path: Path) -> None:

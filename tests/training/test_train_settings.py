@@ -46,7 +46,7 @@ WRONG = {
     "hidden": (0, "hidden must be at least 1"),
     "patience": (-1, "patience must be at least 0"),
     "weight_decay": (float("nan"), "weight_decay must be at least 0"),
-    "seed": (-1, "seed must be at least 0"),
+    "seed": (2**32, "seed must be from 0 to 4294967295"),
     "dropout": (1.0, "dropout must be at least 0 and below 1"),
     "validation": (0.9, "validation must be above 0 and below 0.9"),
     "folds": (1, "folds must be 0 or at least 2"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from garim.errors import SettingsError
+from garim.errors import SettingsError, seed_problems
 from garim.training import TrainSettings
 
 ANY = "any"
@@ -68,7 +68,7 @@ class AuditSettings:
         """Report every setting that cannot work.
 
         Raises:
-            SettingsError: an unknown check, a threshold outside 0 to 1, or too few folds.
+            SettingsError: an unknown check, a threshold outside 0 to 1, too few folds, or no seed.
         """
         problems = [
             f"there is no check {name!r}; known: {', '.join(known)}"
@@ -80,6 +80,7 @@ class AuditSettings:
             for name in THRESHOLDS
             if not 0 <= getattr(self, name) <= 1
         ]
+        problems += seed_problems(self.seed)
         if self.folds < 2:
             problems.append(f"folds must be at least 2, not {self.folds}")
         if problems:

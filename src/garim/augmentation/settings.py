@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from garim.augmentation.policies import POLICIES
-from garim.errors import SettingsError
+from garim.errors import SettingsError, seed_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,13 @@ class AugmentSettings:
 
     def check(self) -> None:
         """Raise a SettingsError with everything that cannot work."""
-        problems = []
+        problems = seed_problems(self.seed)
         if self.per_class < 1:
             problems.append(f"per_class must be at least 1, not {self.per_class}")
         if self.longest and self.longest < 16:
             problems.append(f"longest must be at least 16, or 0, not {self.longest}")
         if not 0 <= self.least_visible <= 1:
             problems.append(f"least_visible must be from 0 to 1, not {self.least_visible}")
-        if self.seed < 0:
-            problems.append(f"seed must be at least 0, not {self.seed}")
         if self.policy not in POLICIES:
             known = ", ".join(POLICIES)
             problems.append(f"there is no policy {self.policy!r}; known: {known}")

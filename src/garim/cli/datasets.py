@@ -106,7 +106,7 @@ def convert(
     """
     dataset = garim.read(data, part)
     written = garim.write(dataset, out, to)
-    failed = [f.to_dict() for f in dataset.failures]
+    failed = [f.to_dict() for f in (*dataset.failures, *written.failures)]
     objects = sum(len(row.objects) for row in written)
     result = {"pictures": len(written), "objects": objects, "to": told(out), "failed": failed}
     line = f"{len(written)} pictures, {objects} boxes → {told(out)} ({to})"
@@ -135,7 +135,7 @@ def split(
     dataset = garim.read(data, part)
     written = garim.write(garim.split(dataset, settings), to)
     counts = written.counts()
-    failed = [f.to_dict() for f in dataset.failures]
+    failed = [f.to_dict() for f in (*dataset.failures, *written.failures)]
     rows = [(name, *(of[name] for of in counts.values())) for name in written.classes]
     result = {"pictures": len(written), "labels": counts, "to": told(to), "failed": failed}
     return finish(output, result, table(("class", *counts), rows), f"Written to {told(to)}")

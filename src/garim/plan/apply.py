@@ -34,7 +34,8 @@ class ApplySettings:
     """How a plan is carried out."""
 
     as_boxes: bool = False
-    """Keep the pictures whole and write the proposed boxes as annotations, instead of cropping."""
+    """Keep the pictures whole and write the proposed boxes as annotations, instead of cropping.
+    They take the place of the boxes that a picture has of the same label."""
     only_accepted: bool = False
     """Apply only edits that were accepted in review; by default all that were not rejected."""
     enlarge_below: int = 0
@@ -68,7 +69,7 @@ def apply(
     *,
     to: Path | str | None = None,
     in_place: bool = False,
-    data: Path | str | None = None,
+    data: Dataset | Path | str | None = None,
     settings: ApplySettings | None = None,
     enlarger: Enlarger | None = None,
 ) -> Applied:
@@ -78,7 +79,8 @@ def apply(
         plan: the edits; rejected ones are left out.
         to: folder of the new dataset; it must be new or empty.
         in_place: change the dataset itself and keep what is replaced, for ``undo``.
-        data: where the dataset is now, if it has moved since the plan was made.
+        data: where the dataset is now, if it has moved since the plan was made; or the dataset
+            that it was made for, if that was changed after it was read, as by `garim.split`.
         settings: crops or boxes, all or accepted edits only, small crops enlarged or not.
         enlarger: enlarges small crops: ``garim.enlarger()``.
 
@@ -97,7 +99,8 @@ def apply(
     small = small_crops(chosen.enlarge_below, enlarger)
     edits = _wanted(plan, chosen)
     if to is None:
-        return _apply_in_place(plan, Path(data or plan.dataset).expanduser(), edits)
+        place = data.origin if isinstance(data, Dataset) else Path(data or plan.dataset)
+        return _apply_in_place(plan, place.expanduser(), edits)
     target = Path(to).expanduser()
     if remote.address_of(target) is None:
         return _apply_to(target.resolve(), plan, dataset_of(plan, data), edits, chosen, small)
@@ -107,13 +110,15 @@ def apply(
     return replace(applied, to=target)
 
 
-def dataset_of(plan: Plan, data: Path | str | None = None) -> Dataset:
+def dataset_of(plan: Plan, data: Dataset | Path | str | None = None) -> Dataset:
     """Read the part of the dataset that a plan was made for.
 
     Args:
         plan: names the dataset and the part of it.
-        data: where the dataset is now, if it has moved since.
+        data: where the dataset is now, if it has moved since; or the dataset itself.
     """
+    if isinstance(data, Dataset):
+        return data
     return datasets.read(data or plan.dataset, Selection(**_selection(plan)))
 
 

@@ -247,8 +247,12 @@ def check(edit: Edit) -> None:
     """Refuse an edit that does not say what to do.
 
     Raises:
-        PlanError: a crop without a box, a relabel without a label, a move to no split.
+        PlanError: no kind of edit, a crop without a box, a relabel without a label, a move to no
+            split.
     """
+    if edit.edit not in get_args(Kind):
+        known = ", ".join(get_args(Kind))
+        raise PlanError(f"{edit.picture}: there is no edit {edit.edit!r}; known: {known}")
     if edit.edit == "crop" and edit.box is None:
         raise PlanError(f"{edit.picture}: a crop needs a box")
     if edit.edit == "relabel" and clean(edit.to) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,10 +51,15 @@ def write_edited(
     failures: list[Failure] = []
     crops: dict[Row, Box | None] = {}
     digests: dict[str, set[str]] = defaultdict(set)
+    found = _labels_found(edited) if as_boxes else {}
     for row, chosen in edited:
         digests[row.file_name] |= {edit.digest for edit in chosen if edit.digest}
         try:
-            crops |= _boxed(row, chosen) if as_boxes else _cropped(row, chosen, source, small)
+            crops |= (
+                _boxed(row, chosen, found.get(row.file_name, set()))
+                if as_boxes
+                else _cropped(row, chosen, source, small)
+            )
         except PictureError as error:
             failures.append(Failure(row.file_name, error.reason))
     if as_boxes:  # one picture with all its boxes, however many rows it was searched under
@@ -122,15 +127,29 @@ def _write_picture(source: Path, box: Box | None, target: Path, small: SmallCrop
         raise PictureError(source, f"cannot be copied: {error.strerror or error}") from error
 
 
-def _boxed(row: Row, chosen: Sequence[Edit]) -> dict[Row, Box | None]:
-    """Give the row with the proposed boxes in place of what it had, its picture whole."""
+def _labels_found(edited: Sequence[Edited]) -> dict[str, set[str]]:
+    """Give the labels that each picture has proposed boxes of."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row, chosen in edited:
+        if row.label is not None and any(edit.box is not None for edit in chosen):
+            found[row.file_name].add(row.label)
+    return found
+
+
+def _boxed(row: Row, chosen: Sequence[Edit], found: Set[str]) -> dict[Row, Box | None]:
+    """Give the row with the proposed boxes, its picture whole.
+
+    They stand in place of boxes of the labels that were found in the picture; others stay.
+    """
     new = replace(row, source=row.source or row.file_name)
     boxes = [edit.box for edit in chosen if edit.box is not None]
     if boxes and row.label is None:
         raise PictureError(row.file_name, "has no label for its box")
+    objects = [Object(row.label or "", box) for box in boxes]
+    objects += [one for one in row.objects if one.label not in found]
+    new = replace(new, objects=tuple(objects))
     if boxes:
-        objects = tuple(Object(row.label or "", box) for box in boxes)
-        new = replace(new, objects=objects, edits=(*row.edits, "box"))
+        new = replace(new, edits=(*row.edits, "box"))
     return {new: None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from garim.errors import seed_problems
 from garim.training.settings import PRECISIONS
 
 
@@ -41,8 +42,9 @@ class BackboneTrainSettings:
         Args:
             least: least values of more settings, by their names; None is allowed for them.
         """
-        least = {"epochs": 1, "batch": 1, "weight_decay": 0, "seed": 0, **least}
-        problems = [
+        least = {"epochs": 1, "batch": 1, "weight_decay": 0, **least}
+        problems = seed_problems(self.seed)
+        problems += [
             f"{name} must be at least {low}, not {value}"
             for name, low in least.items()
             if (value := getattr(self, name)) is not None and not value >= low

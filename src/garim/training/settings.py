@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import timm
 
-from garim.errors import SettingsError
+from garim.errors import SettingsError, seed_problems
 from garim.models.networks import OURS, check_name
 from garim.training.augmentation import AUGMENTATIONS
 from garim.training.choices import TUNED_EPOCHS, copies, may_be_tuned, tuned_size
@@ -223,12 +223,12 @@ def _problems(given: TrainSettings) -> list[str]:
 
 
 def _bad_numbers(given: TrainSettings) -> list[str]:
-    problems = []
+    problems = seed_problems(given.seed)
     for name in ("size", "epochs", "batch", "copies", "hidden"):
         value = getattr(given, name)
         if value is not None and value < 1:
             problems.append(f"{name} must be at least 1, not {value}")
-    for name in ("patience", "weight_decay", "seed"):
+    for name in ("patience", "weight_decay"):
         value = getattr(given, name)
         if value is not None and not value >= 0:
             problems.append(f"{name} must be at least 0, not {value}")
