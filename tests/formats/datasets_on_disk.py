@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -13,8 +14,26 @@ from garim.formats.rows import Contents, Object, Row
 
 LABELS = ["고양이", "hot dog", "강아지", "Apple", "zebra,;\"'<&>"]
 SPLITS = [None, "train", "validation", "test"]
+ODD_STEMS = [
+    "a:1",
+    "C:\\x",
+    "\\b",
+    "..\\c",
+    "a\r",
+    "a\nb",
+    "a ",
+    " a",
+    "a\u2028b",
+    "a\tb",
+    "a\x01",
+    "\ufeffa",
+]
+ODD_STEMS = [] if os.name == "nt" else ODD_STEMS
+"""Of files that Linux and macOS can have."""
 
-_stems = st.sampled_from(["1", "IMG 0001", "사진", "a.b", "A", "a", "x'y&z", "-1", "한글 이름"])
+_stems = st.sampled_from(
+    ["1", "IMG 0001", "사진", "a.b", "A", "a", "x'y&z", "-1", "한글 이름", *ODD_STEMS]
+)
 _forms = st.sampled_from(["NFC", "NFD"])
 _sides = st.one_of(
     st.integers(-5, 60).map(float),
@@ -65,7 +84,8 @@ def draw_pictures(root: Path, rows: tuple[Row, ...]) -> None:
 
 def draw_picture(path: Path, index: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (37 + index, 23), (index * 40 % 256, 90, 30)).save(path)
+    kind = "JPEG" if path.suffix == ".jpg" else "PNG"
+    Image.new("RGB", (37 + index, 23), (index * 40 % 256, 90, 30)).save(path, kind)
 
 
 def contents(*rows: Row, classes: tuple[str, ...] = ()) -> Contents:

@@ -33,13 +33,38 @@ def test_a_zip_is_read_as_what_is_inside(tmp_path: Path) -> None:
         assert formats.detect(path).name == name
         _, inside = formats.read(tmp_path / name, name)
         root, found = formats.read(path)
-        if name != "folder":
-            assert found == inside
+        assert found == inside or name == "folder"  # whose names have one folder more
         assert [(row.label, row.split) for row in found.rows] == [
             (row.label, row.split) for row in inside.rows
         ]
         assert all((root / row.file_name).is_file() for row in found.rows)
         assert formats.read(path)[0] == root
+
+
+@pytest.mark.parametrize("classes", [("zebra", "dog", "ant"), ("ant", "dog", "zebra")])
+@pytest.mark.parametrize("bare", [None, "train"])
+@pytest.mark.parametrize("named", [None, "folder"])
+def test_class_folders_in_a_zip_keep_order_and_labels(
+    classes: tuple[str, ...], bare: str | None, named: str | None, tmp_path: Path
+) -> None:
+    """As ``zip -r my.zip my``: one folder around all, and pictures without a label in it."""
+    draw_picture(tmp_path / "source/a.png")
+    rows = [Row(file_name="a.png", label=one, split="train") for one in classes]
+    given = contents(*rows, Row(file_name="a.png", split=bare), classes=classes)
+    formats.write(given, tmp_path / "source", tmp_path / "my", "folder")
+    files = [one for one in (tmp_path / "my").rglob("*") if one.is_file()]
+    members = {str(one.relative_to(tmp_path)): one.read_bytes() for one in files}
+    path = zipped(tmp_path / "my.zip", members)
+    inside = formats.read(tmp_path / "my", named)[1]
+    assert (inside.classes, inside.strays) == (classes, ())
+    assert formats.read(path, named)[1] == inside
+
+
+def test_a_class_or_split_is_no_folder_around_all(tmp_path: Path) -> None:
+    listed = {"train/dog/1.jpg": b"", "train/classes.txt": b"dog\n"}
+    assert formats.read(zipped(tmp_path / "a.zip", listed))[1].rows[0].split == "train"
+    beside = {"0.jpg": b"", "dog/1.jpg": b"", "dog/classes.txt": b""}
+    assert len(formats.read(zipped(tmp_path / "b.zip", beside))[1].rows) == 2
 
 
 def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:

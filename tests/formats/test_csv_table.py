@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import unicodedata
 from pathlib import Path
 
@@ -119,4 +120,63 @@ def test_any_split_is_held(tmp_path: Path) -> None:
     draw_picture(tmp_path / "a.png")
     row = Row(file_name="a.png", label="dog", split="fold 3")
     formats.write(Contents(rows=(row,), classes=("dog",)), tmp_path, tmp_path / "t", "csv")
+    assert formats.read(tmp_path / "t")[1].rows == (row,)
+
+
+BOXES = {
+    "x1,y1,x2,y2": "1,2,4,6",
+    "Left,Top,Right,Bottom": "1,2,4,6",
+    "x_min,y_min,x_max,y_max": "1,2,4,6",
+    "ymax,xmax,ymin,xmin": "6,4,2,1",
+    "xmin,ymin,width,height": "1,2,3,4",
+    "left,top,w,h": "1,2,3,4",
+    "x1,y1,width,height": "1,2,3,4",
+    "x,y,width,height": "1,2,3,4",
+    "bbox,xmin,ymin,xmax,ymax": "?,1,2,4,6",
+}
+
+
+@pytest.mark.parametrize("columns", BOXES)
+def test_names_of_the_columns_of_a_box(columns: str, tmp_path: Path) -> None:
+    (row,) = read(tmp_path, f"file,label,{columns}\na.png,dog,{BOXES[columns]}\n").rows
+    assert row == Row(file_name="a.png", label="dog", objects=(Object("dog", Box(1, 2, 4, 6)),))
+
+
+def test_whose_width_and_height_it_is(tmp_path: Path) -> None:
+    both = "file,label,x,y,w,h,width,height\na.png,dog,1,2,3,4,37,23\n"
+    (row,) = read(tmp_path, both).rows
+    assert (row.size, row.objects[0].box) == ((37, 23), Box(1, 2, 4, 6))
+    (row,) = read(tmp_path, "file,label,width,height\na.png,dog,37,23\n").rows
+    assert (row.size, row.objects) == ((37, 23), ())
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["xmin,ymin,xmax", "x1,y1", "xmin,ymin,xmax,width,height", "x_center,y_center,width,height",
+     "cx,cy,w,h", "bbox", "x1,y1,right,bottom", "x,y,width"],
+)  # fmt: skip
+def test_columns_that_make_no_box_are_named(columns: str, tmp_path: Path) -> None:
+    odd = columns.replace(",width", "").replace(",height", "").replace(",w,h", "")
+    with pytest.raises(FormatError, match=odd.replace(",", ", ") + ".*xmin ymin xmax ymax, or"):
+        read(tmp_path, f"file,label,{columns}\na.png,dog,1,2,3,4\n")
+
+
+@pytest.mark.parametrize("column", ["x", "top", "width"])
+def test_one_column_may_be_anything(column: str, tmp_path: Path) -> None:
+    (row,) = read(tmp_path, f"file,label,{column}\na.png,dog,1\n").rows
+    assert (row.label, row.objects) == ("dog", ())
+
+
+def test_a_label_under_object_alone(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, "file,object\na.png,dog\n").rows
+    assert row.label == "dog"
+
+
+def test_a_lone_carriage_return_is_read_by_others(tmp_path: Path) -> None:
+    row = Row(file_name="a.png", source="x\ry.png")
+    draw_picture(tmp_path / "a.png")
+    formats.write(Contents(rows=(row,), classes=()), tmp_path, tmp_path / "t", "csv")
+    with (tmp_path / "t/pictures.csv").open(encoding="utf-8", newline="") as stream:
+        (line,) = csv.DictReader(stream)
+    assert (line["file"], line["source"]) == ("a.png", "x\ry.png")
     assert formats.read(tmp_path / "t")[1].rows == (row,)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from datasets_on_disk import draw_picture
 
 from garim import formats
 from garim.boxes import Box
 from garim.errors import FormatError
-from garim.formats.rows import Contents, Object
+from garim.formats.rows import Contents, Object, Row
 
 
 def put(path: Path, value: Any) -> Path:
@@ -262,3 +263,121 @@ def test_bad_parquet(tmp_path: Path) -> None:
     put(tmp_path / "metadata.parquet", "no")
     with pytest.raises(FormatError, match="not a Parquet file"):
         formats.read(tmp_path)
+
+
+def label_img(root: Path, classes: str = "classes.txt") -> None:
+    """What labelImg and Label Studio leave: no YAML."""
+    for name in ("a.png", "b.png"):
+        draw_picture(root / "images" / name)
+    put(root / "labels/a.txt", "1 .5 .5 1 1\n")
+    put(root / classes, "dog\ncat\n")
+
+
+@pytest.mark.parametrize("wrapper", ["", "wrap"])
+@pytest.mark.parametrize("classes", ["classes.txt", "labels/classes.txt"])
+def test_yolo_without_yaml(wrapper: str, classes: str, tmp_path: Path) -> None:
+    label_img(tmp_path / wrapper, classes)
+    assert formats.detect(tmp_path).name == "yolo"
+    _, found = formats.read(tmp_path)
+    assert [(row.file_name, row.label, row.split) for row in found.rows] == [
+        ("images/a.png", "cat", None), ("images/b.png", None, None),
+    ]  # fmt: skip
+    assert found.classes == ("dog", "cat") and not found.failures
+
+
+def test_yolo_without_yaml_has_the_splits_of_its_folders(tmp_path: Path) -> None:
+    for name in ("images/train/a.png", "images/val/b.png"):
+        draw_picture(tmp_path / name)
+    put(tmp_path / "labels/val/b.txt", "0 .5 .5 1 1\n")
+    put(tmp_path / "classes.txt", "dog\n")
+    rows = formats.read(tmp_path)[1].rows
+    assert [(row.split, row.label) for row in rows] == [("train", None), ("validation", "dog")]
+
+
+def test_masks_with_class_names_are_no_yolo(tmp_path: Path) -> None:
+    for name in ("images/a.png", "labels/a.png"):
+        draw_picture(tmp_path / name)
+    put(tmp_path / "classes.txt", "dog\n")
+    (row,) = formats.read(tmp_path)[1].rows
+    assert row.mask_file_name == "labels/a.png"
+    with pytest.raises(FormatError, match=r"classes\.txt beside images/ and labels/"):
+        formats.read(tmp_path, "yolo")
+
+
+LISTED = {
+    (None,): ("images/all", "images/all"),
+    ("train",): ("images/train", "images/train"),
+    ("test",): ("images/test", "images/test"),
+    ("train", "test"): ("images/train", "images/test"),
+    ("train", "validation", "test"): ("images/train", "images/val"),
+    ("validation", "test"): ("images/val", "images/val"),
+    (None, "train", "test"): (["images/train", "images/all"], "images/test"),
+    (None, "validation"): ("images/all", "images/val"),
+    (None, "train"): (["images/train", "images/all"], "images/train"),
+}
+
+
+@pytest.mark.parametrize("splits", LISTED)
+def test_yolo_names_train_and_val_always(splits: tuple[str | None, ...], tmp_path: Path) -> None:
+    rows = tuple(
+        Row(file_name=f"{number}.png", label="dog", split=split,
+            objects=(Object("dog", Box(1, 2, 3, 4)),))
+        for number, split in enumerate(splits)
+    )  # fmt: skip
+    for row in rows:
+        draw_picture(tmp_path / row.file_name)
+    formats.write(Contents(rows=rows, classes=("dog",)), tmp_path, tmp_path / "t", "yolo")
+    text = (tmp_path / "t/data.yaml").read_text()
+    told = yaml.safe_load(text)
+    assert (told["train"], told["val"]) == LISTED[splits]
+    assert "&id" not in text
+    _, found = formats.read(tmp_path / "t")
+    assert {Path(row.file_name).name: row.split for row in found.rows} == {
+        row.file_name: row.split for row in rows
+    }
+    assert not found.failures
+
+
+def test_a_folder_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    yaml_text = "names: [dog]\ntrain: [images, gone]\nval: images\ntest: gone\n"
+    found = yolo(tmp_path, "0 .5 .5 1 1\n0 x\n", yaml_text)
+    assert [row.split for row in found.rows] == ["train"]
+    assert [one.picture for one in found.failures] == ["labels/a.txt:2", "gone"]
+
+
+@pytest.mark.parametrize(("one", "other"), [(9, "9"), ("9", 9), (9.0, 9), ("9", "9")])
+def test_coco_ids_as_numbers_and_as_texts(one: Any, other: Any, tmp_path: Path) -> None:
+    draw_picture(tmp_path / "a.png")
+    listing = coco(GOOD | {"category_id": one, "image_id": one})
+    listing["categories"][0]["id"] = listing["images"][0]["id"] = other
+    found = formats.read(put(tmp_path / "c.json", listing))[1]
+    assert [row.label for row in found.rows] == ["cat"] and not found.failures
+
+
+def test_huggingface_metadata_in_csv(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "cat/c.png", "m.png"):
+        draw_picture(tmp_path / "train" / name)
+    objects = '"{""bbox"": [[1, 2, 3, 4]], ""category"": [""dog""]}"'
+    put(
+        tmp_path / "train/metadata.csv",
+        f"file_name,label,objects,mask_file_name\na.png,dog,{objects},m.png\nb.png,,[,\n"
+        "cat/c.png,,,\n",
+    )
+    assert formats.detect(tmp_path).name == "huggingface"
+    _, found = formats.read(tmp_path)
+    first, second, third = found.rows
+    assert (first.label, first.split, first.mask_file_name) == ("dog", "train", "train/m.png")
+    assert first.objects == (Object("dog", Box(1, 2, 4, 6)),)
+    assert (second.file_name, third.label) == ("train/b.png", "cat")
+    (failure,) = found.failures
+    assert failure.picture == "train/metadata.csv:3" and "expected JSON" in failure.error
+    assert not found.strays
+
+
+def test_a_metadata_csv_of_others_stays_a_stray(tmp_path: Path) -> None:
+    draw_picture(tmp_path / "dog/a.png")
+    put(tmp_path / "metadata.csv", "isic_id,age\na,40\n")
+    assert formats.detect(tmp_path).name == "folder"
+    assert formats.read(tmp_path)[1].strays == ("metadata.csv",)
+    put(tmp_path / "metadata.jsonl", '{"file_name": "dog/a.png", "label": "cat"}\n')
+    assert formats.read(tmp_path)[1].strays == ("metadata.csv",)

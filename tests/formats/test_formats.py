@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from datasets_on_disk import LABELS, contents, datasets, draw_picture, draw_pictures
+from datasets_on_disk import LABELS, ODD_STEMS, contents, datasets, draw_picture, draw_pictures
 from hypothesis import given, settings
 
 from garim import formats
@@ -102,6 +103,23 @@ def test_round_trip(name: str, rows: tuple[Row, ...]) -> None:
         assert not once.failures
         assert once.classes == classes
         assert held(root, once.rows) == held(source, expected(name, rows))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_odd_file_names_come_back(name: str, labelled: bool, tmp_path: Path) -> None:
+    names = [*(f"{stem}.png" for stem in ODD_STEMS), "c:/d.png", "no suffix", "x.png ", "\x01"]
+    objects = (Object("dog", Box(1, 2, 3, 4)),) if name != "folder" and labelled else ()
+    rows = tuple(
+        Row(file_name=one, label="dog" if labelled else None, split=split, objects=objects)
+        for one, split in zip(names, ["train", "test"] * len(names), strict=False)
+    )
+    draw_pictures(tmp_path / "0", rows)
+    formats.write(contents(*rows), tmp_path / "0", tmp_path / "1", name)
+    root, found = formats.read(tmp_path / "1")
+    assert not found.failures
+    assert held(root, found.rows) == held(tmp_path / "0", rows)
 
 
 def expected(name: str, rows: tuple[Row, ...]) -> list[Row]:

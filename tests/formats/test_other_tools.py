@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,45 @@ def test_metadata_lines_have_the_same_keys(source: Path, given: Contents, tmp_pa
     lines = (tmp_path / "train/metadata.jsonl").read_text(encoding="utf-8").splitlines()
     assert {tuple(json.loads(line)) for line in lines} == {("file_name", "label", "objects")}
     assert f"{CAT}/1.png" in lines[0]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_imagefolder_loses_no_row_without_a_split(split: str, source: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = (
+        Row(file_name="x/1.png", label=DOG, split=split),
+        Row(file_name="y/1.png", label=DOG, mask_file_name="y/3.png"),
+        Row(file_name="한글 2.png", label=CAT),
+    )
+    formats.write(contents(*rows), source, tmp_path / "t", "huggingface")
+    loaded = datasets.load_dataset(
+        "imagefolder", data_dir=str(tmp_path / "t"), cache_dir=str(tmp_path / "cache")
+    )
+    found = [(name, one["label"], one["split"]) for name, part in loaded.items() for one in part]
+    wanted = [(row.split or "train", row.label, row.split) for row in rows]
+    assert sorted(found, key=str) == sorted(wanted, key=str)
+    _, back = formats.read(tmp_path / "t")
+    assert sorted((row.label, row.split) for row in back.rows if row.split) == [(DOG, split)]
+    assert [row.label for row in back.rows if row.split is None] == [DOG, CAT]
+    assert sum(row.mask_file_name is not None for row in back.rows) == 1
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "from-your-tool.md"
+
+
+def test_the_page_on_hugging_face_runs(
+    source: Path, given: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its two blocks one after the other, on what Garim writes."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    formats.write(given, source, tmp_path / "clean", "huggingface")
+    part = PAGE.read_text(encoding="utf-8").split("## Hugging Face datasets")[1]
+    blocks = re.findall(r"^```python\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+    exec(compile("\n".join(blocks), PAGE.name, "exec"), {})
+    assert len(blocks) == 2
+    rows = formats.read(tmp_path / "photos")[1].rows
+    assert sorted((row.label, row.split) for row in rows) == sorted(
+        (row.label, row.split) for row in ROWS if row.split == "train"
+    )

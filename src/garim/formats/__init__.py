@@ -7,9 +7,10 @@ runs them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 
 from garim import remote
@@ -26,8 +27,10 @@ from garim.formats import (
     webdataset,
     yolo,
 )
-from garim.formats.rows import Contents
-from garim.formats.tree import folders_in
+from garim.formats.labels import CLASSES_FILE
+from garim.formats.rows import SPLITS, Contents
+from garim.formats.tree import files_in, folders_in
+from garim.pictures import SUFFIXES
 
 __all__ = ["FORMATS", "Format", "detect", "is_there", "read", "write"]
 
@@ -146,18 +149,41 @@ def _located(path: Path, chosen: Format | None = None) -> tuple[Format, Path]:
     """Find a format's place: the path itself, or a folder in it that is the only one there."""
     *tried, fallback = FORMATS.values()
     wanted: Sequence[Format] = [chosen] if chosen else tried
-    here = path
-    for _ in range(MAX_WRAPPERS):
+    places = list(_wrapped(path))
+    for here in places:
         for one in wanted:
-            if one.detect(here):
+            if one is not fallback and one.detect(here):
                 return one, here
-        inside = folders_in(here)
-        if len(inside) != 1:
-            break
-        here = inside[0]
-    if chosen or fallback.detect(path):
-        return chosen or fallback, path
+    if chosen in (None, fallback) and fallback.detect(path):
+        return fallback, _class_folders(places)
+    if chosen:
+        return chosen, path
     raise FormatError(
         f"{path}: in no format that Garim reads; give a folder, a .zip, a .csv, COCO's .json or "
         "YOLO's .yaml"
     )
+
+
+def _class_folders(places: Sequence[Path]) -> Path:
+    """Give where class folders begin: in the first place, for the only folder may be a class,
+    unless ``classes.txt`` tells that it is a later one."""
+    for outer, inner in pairwise(places):
+        if _has_order(outer) or inner.name.lower() in SPLITS or files_in(outer, SUFFIXES):
+            break
+        if _has_order(inner):
+            return inner
+    return places[0]
+
+
+def _has_order(folder: Path) -> bool:
+    return (folder / CLASSES_FILE).is_file()
+
+
+def _wrapped(path: Path) -> Iterator[Path]:
+    """Give a path, and the folders that are the only ones in the one before."""
+    for _ in range(MAX_WRAPPERS):
+        yield path
+        inside = folders_in(path)
+        if len(inside) != 1:
+            return
+        path = inside[0]

@@ -2,7 +2,8 @@
 
 Read from a ``.json`` file, or from a folder with ``annotations/*.json`` (of several kinds only
 ``instances_*``) or with Roboflow's ``<split>/_annotations.coco.json``. The classes are in the
-order of the category ids. Crowd regions are left out. Pictures that no file lists are not read.
+order of the category ids. Crowd regions (``iscrowd``) are left out, and as the standard has them in
+many pictures, none is named. Pictures that no file lists are not read.
 
 Written entries of pictures have three keys more than the standard where they are needed:
 ``label`` (the picture's own label or labels, where they are not the one that all its objects
@@ -123,7 +124,7 @@ def _read_file(file: Path, reading: _Reading) -> None:
             reading.failures.append(name)
             continue
         try:
-            row = _row(image, name, tuple(objects.get(str(image.get("id")), ())))
+            row = _row(image, name, tuple(objects.get(_id(image.get("id")), ())))
         except (ValueError, TypeError, ArithmeticError) as error:
             reading.failures.append(Failure(name, f"its entry in {file.name} is broken: {error}"))
             continue
@@ -131,10 +132,17 @@ def _read_file(file: Path, reading: _Reading) -> None:
         reading.rows += [replace(row, label=label) for label in _labels(image, row.objects)]
 
 
-def _categories(listed: list[Entry], file: Path) -> dict[int, str]:
+def _id(value: object) -> str:
+    """Give an id in its one spelling: tools write 1, 1.0 and "1" for the same."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _categories(listed: list[Entry], file: Path) -> dict[str, str]:
     try:
         return {
-            one["id"]: labels.clean(one["name"]) or str(one["id"])
+            _id(one["id"]): labels.clean(one["name"]) or str(one["id"])
             for one in sorted(listed, key=lambda one: int(one["id"]))
         }
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
@@ -142,23 +150,23 @@ def _categories(listed: list[Entry], file: Path) -> dict[int, str]:
 
 
 def _objects_by_picture(
-    data: dict[str, list[Entry]], categories: dict[int, str], file: Path, reading: _Reading
+    data: dict[str, list[Entry]], categories: dict[str, str], file: Path, reading: _Reading
 ) -> dict[str, list[Object]]:
-    known = {str(image.get("id")) for image in data["images"]}
+    known = {_id(image.get("id")) for image in data["images"]}
     objects: dict[str, list[Object]] = defaultdict(list)
     for index, one in enumerate(data["annotations"]):
         if one.get("iscrowd"):
             continue
         try:
-            if str(one["image_id"]) not in known:
+            if _id(one["image_id"]) not in known:
                 raise ValueError(f"no image has the id {one['image_id']}")
-            if one["category_id"] not in categories:
+            if _id(one["category_id"]) not in categories:
                 raise ValueError(f"no category has the id {one['category_id']}")
             x, y, width, height = one["bbox"]
             box = Box.from_xywh((x, y, width, height))
-            label, outline = categories[one["category_id"]], one.get("segmentation")
+            label, outline = categories[_id(one["category_id"])], one.get("segmentation")
             text = json.dumps(outline, sort_keys=True) if outline else None
-            objects[str(one["image_id"])].append(Object(label, box, text))
+            objects[_id(one["image_id"])].append(Object(label, box, text))
         except (KeyError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             missing = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             place = f"{file.name}: annotation {one.get('id', f'number {index + 1}')}"

@@ -2,8 +2,10 @@
 
 Columns, in any order and case: the file (``file``, ``file_name``, ``filename``, ``path``,
 ``image``), its label (``label``, ``class``, ``category``, ``folder_label``, ``dominant_label``),
-``split``, a box (``xmin ymin xmax ymax``, or ``x y width height``), the picture's size
-(``image_width image_height``), and ``object``: with it, ``object`` is the label of the box and
+``split``, a box in pixels (``xmin ymin xmax ymax``, ``x_min y_min x_max y_max``, ``x1 y1 x2 y2``
+or ``left top right bottom``; or ``x y width height``, also ``w h`` and with the first two of those
+names), the picture's size (``image_width image_height``, or ``width height`` where they are not the
+box's), and ``object``: with it, ``object`` is the label of the box and
 ``label`` that of the picture; without it, ``label`` is both. Lines of one picture (under one
 label, where ``object`` is given) are one row. Files are named relative to the table. An exact
 repeat of a line without a box counts once.
@@ -17,7 +19,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,21 @@ COLUMNS = {
 """Names of the columns that a table must have, most telling first."""
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_EXTENTS = (("x",), ("y",), ("width", "w"), ("height", "h"))
+_BY_CORNERS = (
+    _CORNERS,
+    ("x_min", "y_min", "x_max", "y_max"),
+    ("x1", "y1", "x2", "y2"),
+    ("left", "top", "right", "bottom"),
+)
+_BY_EXTENTS = tuple(
+    (*start, *extents)
+    for start in (("x", "y"), *(corners[:2] for corners in _BY_CORNERS))
+    for extents in (("w", "h"), ("width", "height"))
+)
+_ENDS = frozenset(name for corners in _BY_CORNERS for name in corners[2:])
+_CENTRES = frozenset({"cx", "cy", "xc", "yc", "x_center", "y_center", "xcenter", "ycenter"})
+_OF_BOXES = _ENDS.union(_CENTRES, {"bbox"}, *(names[:2] for names in _BY_EXTENTS))
+"""Columns that speak of boxes; widths and heights by themselves are the pictures'."""
 
 Cells = Mapping[str, str]
 
@@ -80,7 +96,7 @@ def read(path: Path) -> tuple[Path, Contents]:
         FormatError: no table there, no text, or columns are missing.
     """
     table = path if path.is_file() else _table_in(path)
-    cells = _lines(table)
+    cells = lines(table)
     layout = _layout(table, next(cells)[1])
     finder, failures = Finder(table.parent), list[Failure]()
     gathered: dict[object, _Gathered] = {}
@@ -104,7 +120,7 @@ def _table_in(folder: Path) -> Path:
     raise FormatError(f"{folder}: expected one table, found {listed}; name the .csv file itself")
 
 
-def _lines(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def lines(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Give line numbers and cells by lower-case column; the first item is the header."""
     text = labels.read_text(table)
     head = text.split("\n", 1)[0]
@@ -135,16 +151,32 @@ def _layout(table: Path, header: Iterable[str]) -> _Layout:
     if file is None or (label or boxed) is None:
         found = ", ".join(columns)
         raise FormatError(f"{table}: expected {_expected()}; found the columns {found}")
-    corners = tuple(filter(None, map(named, _CORNERS)))
-    extents = tuple(filter(None, (named(*names) for names in _EXTENTS)))
+    box = _box_columns(table, columns)
     own = ("image_width", "image_height") if named("image_width") else ("width", "height")
-    size = own if named(own[0]) and named(own[1]) else ()
-    if len(corners) == 4:
-        return _Layout(file, label, boxed, named("split"), corners, Box, size)
-    if len(extents) == 4:
-        size = size if "image_width" in size else ()
-        return _Layout(file, label, boxed, named("split"), extents, _box_from_xywh, size)
-    return _Layout(file, label, None, named("split"), (), Box, size)
+    size = own if set(own) <= set(columns) - set(box) else ()
+    make_box = _box_from_xywh if box in _BY_EXTENTS else Box
+    if not box:
+        label, boxed = label or boxed, None
+    return _Layout(file, label, boxed, named("split"), box, make_box, size)
+
+
+def _box_columns(table: Path, columns: Sequence[str]) -> tuple[str, ...]:
+    """Give the four columns of a box; none where no column speaks of boxes.
+
+    Raises:
+        FormatError: some do, but not four that belong together.
+    """
+    there = set(columns)
+    known = _BY_CORNERS if there & _ENDS else _BY_EXTENTS
+    whole = next((names for names in known if there.issuperset(names)), ())
+    odd = [name for name in columns if name in _OF_BOXES]
+    if not whole and (len(odd) > 1 or "bbox" in odd):  # a single x or top may be anything
+        sets = ", or ".join(" ".join(names) for names in (*_BY_CORNERS, *_BY_EXTENTS[:2]))
+        raise FormatError(
+            f"{table}: the columns {', '.join(odd)} speak of boxes, but not as Garim knows them: "
+            f"{sets}, in pixels; rename them, or leave them out to read the pictures alone"
+        )
+    return whole
 
 
 def _box_from_xywh(*xywh: float) -> Box:
@@ -251,12 +283,21 @@ def write(contents: Contents, root: Path, target: Path) -> None:
         placing.copy(root, name, target / new)
     lines = [line for row in rows for line in _lines_of(_renamed(row, named))]
     keys = [key for key in _WRITTEN if key in _ALWAYS or any(line.get(key) for line in lines)]
+    files.write_text(target / TABLE, _text(lines, keys))
+    labels.write_order(target, contents.classes, labels.in_rows(rows))
+
+
+def _text(lines: list[dict[str, Any]], keys: list[str]) -> str:
+    # By itself the writer leaves \r bare, which every reader takes for the end of a line.
+    odd = any("\r" in str(value) for line in lines for value in line.values())
     stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, keys, restval="", extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        stream, keys, restval="", extrasaction="ignore", lineterminator="\n",
+        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
+    )  # fmt: skip
     writer.writeheader()
     writer.writerows(lines)
-    files.write_text(target / TABLE, stream.getvalue())
-    labels.write_order(target, contents.classes, labels.in_rows(rows))
+    return stream.getvalue()
 
 
 def _renamed(row: Row, named: Mapping[str, str]) -> Row:

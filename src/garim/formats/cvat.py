@@ -123,7 +123,7 @@ def write(contents: Contents, root: Path, target: Path) -> None:
         placing.copy(root, row.file_name, target / name)
         width, height = placing.size_of(row, target / name)
         image = ElementTree.SubElement(
-            tree, "image", id=str(number), name=markup.stripped(name.removeprefix("images/")),
+            tree, "image", id=str(number), name=name.removeprefix("images/"),
             width=str(width), height=str(height),
         )  # fmt: skip
         if row.split:
@@ -148,7 +148,8 @@ def _add_meta(tree: ElementTree.Element, contents: Contents) -> None:
 
 
 def _target_of(row: Row) -> str:
-    return "/".join(part for part in ("images", row.split, placing.file_part(row)) if part)
+    name = markup.stripped(placing.file_part(row)) or "_"
+    return "/".join(part for part in ("images", row.split, name) if part)
 
 
 def _add_shapes(image: ElementTree.Element, row: Row, held: tuple[str | None, ...]) -> None:

@@ -63,6 +63,9 @@ def strays_of(tree: Tree) -> tuple[str, ...]:
 def write(contents: Contents, root: Path, target: Path) -> None:
     """Write ``<split>/<label>/<file>``, and ``classes.txt`` when the classes are not sorted.
 
+    It is written, too, when a picture has no label, so that a folder around all is not taken for
+    its class.
+
     Raises:
         FormatError: a label or split that cannot be a folder's name.
         DatasetError: a picture cannot be copied.
@@ -73,7 +76,8 @@ def write(contents: Contents, root: Path, target: Path) -> None:
     for row, name in zip(rows, placing.place(rows, _target_of), strict=True):
         placing.copy(root, row.file_name, target / name)
     found = {row.label for row in rows if row.label is not None}
-    labels.write_order(target, contents.classes, found)
+    some_bare = any(row.label is None for row in rows)
+    labels.write_order(target, contents.classes, found, always=some_bare)
 
 
 def _target_of(row: Row) -> str:

@@ -4,8 +4,13 @@ Pictures stand as ``<split>/<label>/<file>``; one ``metadata.jsonl`` (or ``metad
 split's folder, or in the root where there is no split, says per picture ``file_name`` (relative to
 the metadata file), ``label``, ``objects: {bbox: [[x, y, width, height]], category: [name]}`` in
 pixels, ``mask_file_name``, ``source``, ``source_box`` and ``edits``. Keys that no row needs are
-left out. ``datasets.load_dataset("imagefolder", data_dir=…)`` loads it. Everything in a row is
-held except the picture's size, the objects' outlines and the masks of single objects.
+left out. ``datasets.load_dataset("imagefolder", data_dir=…)`` loads it. Where it finds one split it
+looks nowhere else, so that rows without one stand among those of ``train`` then, and a key
+``split`` tells them apart. Everything in a row is held except the picture's size, the objects'
+outlines and the masks of single objects.
+
+``metadata.csv`` is read, too, if it has a column ``file_name``; its cells ``objects``,
+``source_box`` and ``edits`` are JSON, and an empty cell says nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +29,7 @@ import polars as pl
 from garim import files
 from garim.boxes import Box
 from garim.errors import Failure, FormatError
-from garim.formats import labels, parquet, placing
+from garim.formats import csv_table, labels, parquet, placing
 from garim.formats.folder import METADATA_FILES, row_of, strays_of
 from garim.formats.rows import SPLITS, Contents, Object, Row
 from garim.formats.tree import Finder, folders_in, is_ignored, walk
@@ -34,8 +40,11 @@ MASKS = "_masks"
 
 _ONLY_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
 _LINES_THAT_SHOW_TYPES = 1000
+_TABLE = "metadata.csv"
+_JSON_CELLS = ("objects", "source_box", "edits")
 _SCHEMA: dict[str, Any] = {
     "file_name": pl.String,
+    "split": pl.String,
     "label": pl.String,
     "objects": pl.Struct({"bbox": pl.List(pl.List(pl.Float64)), "category": pl.List(pl.String)}),
     "mask_file_name": pl.String,
@@ -52,7 +61,18 @@ DESCRIBED = ("label", "objects", "source", "source_box", "edits")
 def detect(path: Path) -> bool:
     """Accept a folder with a metadata file in it or in a split's folder."""
     splits = [one for one in folders_in(path) if one.name.lower() in SPLITS]
-    return any((folder / name).is_file() for folder in (path, *splits) for name in METADATA_FILES)
+    names = (*METADATA_FILES, _TABLE)
+    return any(_is_metadata(folder / name) for folder in (path, *splits) for name in names)
+
+
+def _is_metadata(file: Path) -> bool:
+    """Tell by its name what a file is, and a table, whose name others use too, by its columns."""
+    if file.name != _TABLE or not file.is_file():
+        return file.name in METADATA_FILES and file.is_file()
+    try:
+        return "file_name" in next(csv_table.lines(file))[1]
+    except FormatError:
+        return False
 
 
 def read(path: Path) -> tuple[Path, Contents]:
@@ -65,18 +85,18 @@ def read(path: Path) -> tuple[Path, Contents]:
         raise FormatError(f"{path}: expected a Hugging Face ImageFolder, but it is a file")
     tree, finder = walk(path), Finder(path)
     failures, rows = list(tree.failures), list[Row]()
-    for name in tree.others:
-        if PurePosixPath(name).name in METADATA_FILES:
-            for line, values in _entries(path, name, failures):
-                row = _row(values, PurePosixPath(name).parent, f"{name}:{line}", finder)
-                rows.append(row) if isinstance(row, Row) else failures.append(row)
+    described = [name for name in tree.others if _is_metadata(path / name)]
+    for name in described:
+        for line, values in _entries(path, name, failures):
+            row = _row(values, PurePosixPath(name).parent, f"{name}:{line}", finder)
+            rows.append(row) if isinstance(row, Row) else failures.append(row)
     listed = {row.file_name for row in rows} | {row.mask_file_name for row in rows}
     rows += [row_of(name) for name in tree.pictures if name not in listed]
     return path, Contents(
         rows=placing.in_order(rows),
         classes=labels.read_order(path, labels.in_rows(rows)),
         failures=tuple(failures),
-        strays=strays_of(tree),
+        strays=tuple(name for name in strays_of(tree) if name not in described),
     )
 
 
@@ -88,6 +108,9 @@ def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[i
             raise FormatError(f"{root / name}: is not a Parquet file: {error}") from error
         yield from enumerate(table.iter_rows(named=True), start=1)
         return
+    if name.endswith(".csv"):
+        yield from _cells(root / name, name, failures)
+        return
     # Not splitlines(): JSON may hold other line separators of Unicode.
     for number, line in enumerate(labels.read_text(root / name).split("\n"), start=1):
         try:
@@ -95,6 +118,16 @@ def _entries(root: Path, name: str, failures: list[Failure]) -> Iterator[tuple[i
                 yield number, json.loads(line)
         except (ValueError, RecursionError) as error:
             failures.append(Failure(f"{name}:{number}", f"is not a line of JSON: {error}"))
+
+
+def _cells(file: Path, name: str, failures: list[Failure]) -> Iterator[tuple[int, Any]]:
+    for number, cells in islice(csv_table.lines(file), 1, None):
+        values: dict[str, Any] = {key: cell for key, cell in cells.items() if cell}
+        try:
+            yield number, values | {k: json.loads(values[k]) for k in _JSON_CELLS if k in values}
+        except (ValueError, RecursionError) as error:
+            columns = ", ".join(_JSON_CELLS)
+            failures.append(Failure(f"{name}:{number}", f"expected JSON in {columns}: {error}"))
 
 
 def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row | Failure:
@@ -113,6 +146,7 @@ def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row 
         return replace(
             row,
             label=labels.clean(values["label"]) if "label" in values else row.label,
+            split=_split(values["split"], row.split) if "split" in values else row.split,
             objects=tuple(_objects(values.get("objects"))),
             mask_file_name=mask,
             source=labels.text(values.get("source")),
@@ -121,6 +155,10 @@ def _row(values: Any, folder: PurePosixPath, place: str, finder: Finder) -> Row 
         )
     except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
         return Failure(place, f"{found}: {type(error).__name__}: {error}; expected {_EXPECTED}")
+
+
+def _split(told: object, of_folder: str | None) -> str | None:
+    return None if told is None else SPLITS.get(str(told).lower(), of_folder)
 
 
 _EXPECTED = "objects: {bbox: [[x, y, width, height], …], category: [name, …]}"
@@ -170,18 +208,27 @@ def write(contents: Contents, root: Path, target: Path, put: Put | None = None) 
     """
     placing.check_splits(contents.rows, "huggingface")
     rows = placing.in_order(contents.rows)
-    names = placing.place(rows, _target_of)
+    rest = _split_of_the_rest(rows)
+    placed = [replace(row, split=row.split or rest) for row in rows]
+    names = placing.place(placed, _target_of)
     jobs = [(row, target / name) for row, name in zip(rows, names, strict=True)]
     make = put or (lambda row, path: placing.copy(root, row.file_name, path))
     made = track(stream(lambda job: make(*job), jobs), "Writing", len(jobs))
     kept = [index for index, (_, result) in enumerate(made) if result]
-    rows, names = tuple(rows[i] for i in kept), [names[i] for i in kept]
-    masks = _copy_masks(rows, root, target)
+    masks = _copy_masks([placed[i] for i in kept], root, target)
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
-        lines[row.split or ""].append(_line(row, name, masks.get(index)))
+    for number, index in enumerate(kept):
+        line = _line(placed[index], names[index], masks.get(number))
+        told = {"split": rows[index].split if rest else None}
+        lines[placed[index].split or ""].append({**line, **told})
     _write_metadata(target, lines)
-    labels.write_order(target, contents.classes, labels.in_rows(rows))
+    labels.write_order(target, contents.classes, labels.in_rows(rows[i] for i in kept))
+
+
+def _split_of_the_rest(rows: Iterable[Row]) -> str | None:
+    """Give the folder of rows without a split, which ``datasets`` passes over beside others'."""
+    splits = {row.split for row in rows}
+    return "train" if None in splits and len(splits) > 1 else None
 
 
 def _target_of(row: Row) -> str:

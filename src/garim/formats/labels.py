@@ -74,9 +74,11 @@ def read_order(root: Path, found: Iterable[str]) -> tuple[str, ...]:
     return (*listed, *sorted(set(found) - set(listed)))
 
 
-def write_order(target: Path, classes: tuple[str, ...], found: Iterable[str]) -> None:
+def write_order(
+    target: Path, classes: tuple[str, ...], found: Iterable[str], *, always: bool = False
+) -> None:
     """Write ``classes.txt`` when a reader who finds these labels would order them otherwise."""
-    if list(classes) != sorted(found):
+    if always or list(classes) != sorted(found):
         files.write_text(target / CLASSES_FILE, "".join(f"{name}\n" for name in classes))
 
 

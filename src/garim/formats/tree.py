@@ -15,7 +15,8 @@ from garim.formats import labels
 from garim.formats.rows import SPLITS
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-_DRIVE = re.compile(r"[A-Za-z]:")
+_OUTSIDE = re.compile(r"[A-Za-z]:|\\|(.*[\\/])?\.\.([\\/]|$)", re.DOTALL)
+"""Names that lead outside on Windows; elsewhere a file may have such a name as its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,26 +156,28 @@ class Finder:
             Its name relative to the root, spelled as on the disk, or why there is none: it is
             not there, or the name leads outside the root.
         """
-        inside = self._inside(name)
-        if inside is None:
-            reason = "leads outside the dataset; list it relative to the dataset's folder"
-            return Failure(name, f"listed in {listed_in} but {reason}")
+        spellings = dict.fromkeys((name, name.replace("\\", "/"), name.strip()))
         for folder in folders:
-            for spelling in dict.fromkeys((inside, inside.replace("\\", "/"), inside.strip())):
-                found = self._spelled(PurePosixPath(folder, spelling))
+            for spelling in spellings:
+                inside = self._inside(PurePosixPath(folder, spelling))
+                found = self._spelled(inside) if inside else None
                 if found is not None:
                     return found
-        return Failure(name, f"listed in {listed_in} but not on disk")
+        reason = "not on disk"
+        if _OUTSIDE.match(name) or self._inside(PurePosixPath(name)) is None:
+            reason = "leads outside the dataset; list it relative to the dataset's folder"
+        return Failure(name, f"listed in {listed_in} but {reason}")
 
-    def _inside(self, name: str) -> str | None:
-        if name.startswith("/"):
-            path = Path(name)
-            if not path.is_relative_to(self.root.absolute()):
+    def _inside(self, path: PurePosixPath) -> PurePosixPath | None:
+        """Give a path relative to the root; None where it leads outside."""
+        if path.is_absolute():
+            root = PurePosixPath(self.root.absolute().as_posix())
+            if not path.is_relative_to(root):
                 return None
-            name = path.relative_to(self.root.absolute()).as_posix()
-        parts = name.replace("\\", "/").split("/")
-        outside = ".." in parts or name.startswith("\\") or _DRIVE.match(name)
-        return None if outside or printable(name) != name else name
+            path = path.relative_to(root)
+        name = str(path)
+        outside = ".." in path.parts or (os.name == "nt" and _OUTSIDE.match(name))
+        return None if outside or printable(name) != name else path
 
     def _spelled(self, path: PurePosixPath) -> str | None:
         if is_there(self.root / path, Path.is_file):

@@ -149,7 +149,7 @@ def _splits(root: Path) -> dict[str, str]:
     folder = root / "ImageSets" / "Main"
     for name, split in LISTS.items():
         if (folder / f"{name}.txt").is_file():
-            lines = labels.read_text(folder / f"{name}.txt").splitlines()
+            lines = labels.read_text(folder / f"{name}.txt").split("\n")
             found |= {files.nfc(line.strip()): split for line in lines if line.strip()}
     return found
 
@@ -164,7 +164,7 @@ def write(contents: Contents, root: Path, target: Path) -> None:
     """
     placing.check_splits(contents.rows, "voc")
     merged = [row for row, _ in placing.pictures_of(placing.in_order(contents.rows))]
-    names = placing.place(merged, lambda row: f"JPEGImages/{placing.file_part(row)}", by_stem=True)
+    names = placing.place(merged, _target_of, by_stem=True)
     lists: dict[str, list[str]] = {}
     for row, name in zip(merged, names, strict=True):
         placing.copy(root, row.file_name, target / name)
@@ -178,6 +178,14 @@ def write(contents: Contents, root: Path, target: Path) -> None:
             files.write_text(target / "ImageSets" / "Main" / f"{list_name}.txt", text)
     found = {one.label for row in merged for one in row.objects}
     labels.write_order(target, labels.complete(contents), found)
+
+
+def _target_of(row: Row) -> str:
+    """Name a picture so that the lists can: a line each, whose ends their readers strip, and a
+    byte order mark at the beginning of them all."""
+    path = PurePosixPath(row.file_name)
+    stem = "_".join(path.stem.splitlines()).replace("\ufeff", "").strip() or "_"
+    return f"JPEGImages/{stem}{path.suffix}"
 
 
 def _xml(row: Row, path: Path) -> str:

@@ -281,7 +281,9 @@ def _add(
 
 
 def _ending(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+    """Give a picture's ending; one that readers know, for they tell a sample's files by it."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in SUFFIXES else ".jpg"
 
 
 def _put(tar: tarfile.TarFile, name: str, data: bytes) -> None:

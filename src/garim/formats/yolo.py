@@ -3,10 +3,14 @@
 A line of a label file is ``class cx cy width height``, shares of the upright picture's width and
 height; a sixth number (a confidence) is passed over. Longer lines are polygons, or boxes with the
 key points that ``kpt_shape`` announces; a polygon gives its bounds. A picture without a label
-file, or with an empty one, is background.
+file, or with an empty one, is background. A folder without YAML is read, too, as labelImg and
+Label Studio write it: ``classes.txt`` beside ``images/`` and ``labels/``, or in ``labels/``.
 
 What the format cannot hold: a label that the picture's objects do not share, sizes, masks and
 provenance. Rows without a split are written to ``images/all`` under a key ``all`` of its own.
+Trainers want ``train`` and ``val``, so both are always there: ``train`` names ``images/all``, too,
+and ``val``, where there is no such split, the test folder or else what ``train`` names. A folder
+that several keys name belongs to the first.
 """
 
 from __future__ import annotations
@@ -26,9 +30,10 @@ from garim.boxes import Box
 from garim.errors import Failure, FormatError, PictureError
 from garim.formats import labels, placing
 from garim.formats.rows import SPLITS, Contents, Object, Row
-from garim.formats.tree import Finder, files_in, is_there, walk
+from garim.formats.tree import Finder, files_in, is_there, split_and_label, walk
 
 DATA_FILE = "data.yaml"
+IMAGES, LABELS = "images", "labels"
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -40,6 +45,8 @@ _FOLDERS = {"train": "train", "validation": "val", "test": "test", None: "all"}
 class _Reading:
     """What is being read, and what was left out."""
 
+    file: Path
+    """The YAML file, or ``classes.txt``."""
     root: Path
     classes: tuple[str, ...]
     pose_length: int
@@ -48,8 +55,11 @@ class _Reading:
 
 
 def detect(path: Path) -> bool:
-    """Accept a ``.yaml`` file, or a folder whose ``.yaml`` names classes and splits."""
-    return path.suffix.lower() in SUFFIXES if path.is_file() else _data_file(path) is not None
+    """Accept a ``.yaml`` file, a folder whose ``.yaml`` names classes and splits, or one without
+    it whose ``classes.txt`` does."""
+    if path.is_file():
+        return path.suffix.lower() in SUFFIXES
+    return _data_file(path) is not None or _classes_file(path) is not None
 
 
 def _data_file(folder: Path) -> Path | None:
@@ -61,6 +71,16 @@ def _data_file(folder: Path) -> Path | None:
         if "names" in data and _KEYS.keys() & data.keys():
             return file
     return None
+
+
+def _classes_file(folder: Path) -> Path | None:
+    """Give the ``classes.txt`` of a folder that has pictures and their label files, but no YAML."""
+    listed = [one / labels.CLASSES_FILE for one in (folder, folder / LABELS)]
+    found = next((file for file in listed if file.is_file()), None)
+    if found is None or not (folder / IMAGES).is_dir():
+        return None
+    described = (one for one in (folder / LABELS).rglob("*.txt") if one not in listed)
+    return found if any(described) else None
 
 
 def _loaded(file: Path) -> dict[str, Any]:
@@ -77,30 +97,51 @@ def read(path: Path) -> tuple[Path, Contents]:
     """Read a YOLO dataset. The folders that the splits name lie under ``path`` of the YAML file.
 
     Raises:
-        FormatError: no such YAML file, no ``names``, or no split.
+        FormatError: neither a YAML file nor ``classes.txt``, no ``names``, or no split.
     """
     file = path if path.is_file() else _data_file(path)
     if file is None:
-        raise FormatError(f"{path}: expected a {DATA_FILE} with 'names', 'train' and 'val'")
-    data = _loaded(file)
-    keys = [key for key in data if key in _KEYS and data[key]]
-    if not keys:
-        raise FormatError(f"{file}: names no split; expected 'train', 'val' or 'test'")
-    root = _root(file, data)
-    reading = _Reading(root, _classes(file, data.get("names")), _pose_length(data))
+        reading = _without_yaml(path)
+        keys: dict[str, str | None] = {IMAGES: None}  # whose own folders give the split
+    else:
+        data = _loaded(file)
+        keys = _keys(file, data)
+        classes = _classes(file, data.get("names"))
+        reading = _Reading(file, _root(file, data), classes, _pose_length(data))
     rows: dict[str, Row] = {}
-    for key in keys:
-        listed = data[key] if isinstance(data[key], list) else [data[key]]
-        for name in [one for entry in listed for one in _pictures(str(entry), file, reading)]:
+    for entry, key in keys.items():
+        for name in _pictures(entry, reading):
             if name not in rows:
+                split = _KEYS[key] if key else split_and_label(name)[0]
                 objects = _objects(name, reading)
                 label = labels.shared(objects)
-                rows[name] = Row(file_name=name, split=_KEYS[key], label=label, objects=objects)
-    return root, Contents(
+                rows[name] = Row(file_name=name, split=split, label=label, objects=objects)
+    return reading.root, Contents(
         rows=placing.in_order(rows.values()),
         classes=tuple(dict.fromkeys(reading.classes)),
         failures=tuple(reading.failures),
     )
+
+
+def _without_yaml(folder: Path) -> _Reading:
+    file = _classes_file(folder)
+    if file is None:
+        raise FormatError(
+            f"{folder}: expected a {DATA_FILE} with 'names', 'train' and 'val', or "
+            f"{labels.CLASSES_FILE} beside {IMAGES}/ and {LABELS}/*.txt"
+        )
+    return _Reading(file, folder, _classes(file, labels.read_text(file).rstrip().splitlines()), 0)
+
+
+def _keys(file: Path, data: dict[str, Any]) -> dict[str, str | None]:
+    """Give each folder or list of pictures with the first key that names it."""
+    keys: dict[str, str | None] = {}
+    for key in (one for one in data if one in _KEYS and data[one]):
+        for entry in data[key] if isinstance(data[key], list) else [data[key]]:
+            keys.setdefault(str(entry), key)
+    if not keys:
+        raise FormatError(f"{file}: names no split; expected 'train', 'val' or 'test'")
+    return keys
 
 
 def _root(file: Path, data: dict[str, Any]) -> Path:
@@ -134,14 +175,14 @@ def _pose_length(data: dict[str, Any]) -> int:
     return 0
 
 
-def _pictures(entry: str, file: Path, reading: _Reading) -> Iterable[str]:
+def _pictures(entry: str, reading: _Reading) -> Iterable[str]:
     """List the pictures of a folder, or of a text file of names, relative to the root."""
     # Roboflow writes ../train/images beside train/, and Ultralytics reads it so too.
     root = _plain(reading.root)
     choices = [_plain(root / entry), _plain(root / entry.removeprefix("../"))]
     place = next((one for one in choices if is_there(one)), None)
     if place is None:
-        reading.failures.append(Failure(entry, f"listed in {file.name} but not on disk"))
+        reading.failures.append(Failure(entry, f"listed in {reading.file.name} but not on disk"))
         return []
     if not place.is_relative_to(root):
         reading.failures.append(Failure(entry, f"leads outside {reading.root}"))
@@ -192,9 +233,9 @@ def label_file(name: str) -> str:
     """
     path = PurePosixPath(name).with_suffix(".txt")
     parts = list(path.parts)
-    places = [index for index, part in enumerate(parts[:-1]) if part == "images"]
+    places = [index for index, part in enumerate(parts[:-1]) if part == IMAGES]
     if places:
-        parts[places[-1]] = "labels"
+        parts[places[-1]] = LABELS
     return "/".join(parts)
 
 
@@ -244,14 +285,23 @@ def write(contents: Contents, root: Path, target: Path) -> None:
         size = _size(row, target / name) if row.objects else (1, 1)
         lines = [_line(index[one.label], one.box, size) for one in row.objects]
         files.write_text(target / label_file(name), "".join(lines))
-    found = {row.split for row in merged} or {None}
-    splits = {name: f"images/{name}" for split, name in _FOLDERS.items() if split in found}
-    data = {**splits, "nc": len(classes), "names": list(classes)}
+    listed = _listing({_FOLDERS[row.split] for row in merged} or {_FOLDERS[None]})
+    data = {**listed, "nc": len(classes), "names": list(classes)}
     files.write_text(target / DATA_FILE, yaml.safe_dump(data, allow_unicode=True, sort_keys=False))
 
 
+def _listing(found: set[str]) -> dict[str, str | list[str]]:
+    """Name the folders that were written, each first under its own key, and what trainers want."""
+    own: dict[str, str] = {
+        key: f"{IMAGES}/{key}" for key in ("all", "train", "val", "test") if key in found
+    }
+    train = [own[key] for key in ("train", "all") if key in own] or [own.get("val") or own["test"]]
+    val = own.get("val") or own.get("test") or train[0]
+    return {**own, "train": train if len(train) > 1 else train[0], "val": val}
+
+
 def _target_of(row: Row) -> str:
-    return f"images/{_FOLDERS[row.split]}/{placing.file_part(row)}"
+    return f"{IMAGES}/{_FOLDERS[row.split]}/{placing.file_part(row)}"
 
 
 def _size(row: Row, path: Path) -> tuple[int, int]:
