@@ -95,6 +95,38 @@ def test_selections_that_cannot_be_are_refused(data: Dataset) -> None:
         garim.read(data.origin, wrong)
 
 
+def test_pictures_that_cannot_be_opened_are_left_out(data: Dataset, tmp_path: Path) -> None:
+    folder = Path(data.rows[0].file_name).parent
+    (data.root / folder / "link.png").symlink_to("gone.png")
+    (data.root / folder / "page.jpg").write_text("<html>")
+    (data.root / folder / "phone.HEIC").write_bytes(b"heic")
+    found = garim.read(data.origin)
+    assert [(f.picture, f.error) for f in found.failures] == [
+        (f"{folder}/phone.HEIC", "HEIC pictures are not read; save it as JPEG or PNG")
+    ]
+    for format in ("folder", "coco"):
+        written = garim.write(found, tmp_path / format, format)
+        assert len(written) == len(data)
+        assert [f.picture for f in written.failures] == [
+            f"{folder}/link.png", f"{folder}/page.jpg",
+        ]  # fmt: skip
+    bad = found.rows[[row.file_name for row in found].index(f"{folder}/page.jpg")]
+    with pytest.raises(DatasetError, match="no picture can be read"):
+        garim.write(replace(found, rows=(bad,)), tmp_path / "none")
+
+
+def test_a_copy_inside_the_dataset_is_refused(data: Dataset) -> None:
+    with pytest.raises(DatasetError, match="would be read as a part of it"):
+        garim.write(data, data.root / "copy")
+    assert garim.read(data.origin) == data
+    assert len(garim.write(data, data.root / ".copies" / "one")) == len(data)
+
+
+def test_addresses_of_the_web_are_for_collect() -> None:
+    with pytest.raises(DatasetError, match="garim collect"):
+        garim.read("http://example.org/pets")
+
+
 def test_what_cannot_be_written(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is no picture to write"):
         garim.write(replace(data, rows=()), tmp_path / "to")

@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from garim import files, formats, remote
+from garim import files, formats, pictures, remote
 from garim.copies import Copy, copy_groups, groups_of
-from garim.errors import DatasetError, Failure, SettingsError, seed_problems
+from garim.errors import DatasetError, Failure, PictureError, SettingsError, seed_problems
 from garim.formats.rows import SPLITS, Contents, Row
-from garim.growing import check_target, growing
+from garim.growing import check_outside, check_target, growing
+from garim.streaming import stream, track
 
 NO_SPLIT = "all"
 """Name under which rows without a split are counted."""
@@ -212,7 +213,8 @@ def read(path: Path | str, selection: Selection | None = None) -> Dataset:
         raise SettingsError([f"expected garim.Selection(format=…) or the like, not {chosen!r}"])
     origin = Path(path).expanduser()
     if not formats.is_there(origin):
-        raise DatasetError(f"{origin}: there is no such file or folder")
+        on_web = str(origin).startswith(("http:/", "https:/"))
+        raise DatasetError(f"{origin}: {_ON_WEB if on_web else 'there is no such file or folder'}")
     if remote.address_of(origin) is None:  # stay there when this process goes elsewhere
         origin = origin.absolute()
     root, contents = formats.read(origin, chosen.format)
@@ -231,6 +233,9 @@ def read(path: Path | str, selection: Selection | None = None) -> Dataset:
     return found.select(chosen)
 
 
+_ON_WEB = "is an address of the web; `garim collect` brings pictures from there into a folder"
+
+
 def _nothing_in(origin: Path, contents: Contents) -> str:
     message = f"{origin}: holds no picture"
     if contents.failures:
@@ -246,11 +251,12 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
     """Write a dataset in another format; pictures are copied, the originals stay as they are.
 
     Nothing is at the target before it is whole. Run again after an interruption, pictures that were
-    copied are not copied again.
+    copied are not copied again. Pictures that cannot be opened are left out, and are among the
+    ``failures`` of what is given back.
 
     Raises:
-        DatasetError: there is nothing to write, the target already holds something, or the format
-            cannot be written.
+        DatasetError: there is nothing to write, the target already holds something or lies inside
+            the dataset, or the format cannot be written.
         FormatError: there is no such format.
     """
     folder = Path(target).expanduser()
@@ -261,11 +267,30 @@ def write(dataset: Dataset, target: Path | str, format: str = "huggingface") -> 
         raise DatasetError(f"{remote.told(folder)}: a dataset is written as a folder; name one")
     if remote.address_of(folder) is not None:  # a folder of this machine is looked at as it grows
         check_target(folder)
-    rows = [repr(row) for row in dataset.rows]
-    name = files.digest_of([format, str(dataset.root.resolve()), rows, dataset.classes])
+    check_outside(folder, dataset.origin)
+    rows, failures = _readable(dataset)
+    listed = [repr(row) for row in rows]
+    name = files.digest_of([format, str(dataset.root.resolve()), listed, dataset.classes])
     with remote.sending(folder) as local, growing(local, name) as place:
-        formats.write(dataset.contents(), dataset.root, place, format)
-    return read(folder, Selection(format=format))
+        formats.write(Contents(rows=rows, classes=dataset.classes), dataset.root, place, format)
+    found = read(folder, Selection(format=format))
+    return replace(found, failures=(*failures, *found.failures))
+
+
+def _readable(dataset: Dataset) -> tuple[tuple[Row, ...], list[Failure]]:
+    """Give the rows whose pictures can be opened, and the other pictures."""
+    names = list(dict.fromkeys(row.file_name for row in dataset.rows))
+    heads = stream(lambda name: pictures.header(dataset.root / name), names)
+    failures = [
+        Failure(name, head.reason)
+        for name, head in track(heads, "Checking", len(names))
+        if isinstance(head, PictureError)
+    ]
+    lost = {failure.picture for failure in failures}
+    if len(lost) == len(names):
+        first = failures[0]
+        raise DatasetError(f"no picture can be read, first {first.picture}: {first.error}")
+    return tuple(row for row in dataset.rows if row.file_name not in lost), failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from garim import dataset, pictures
+from garim import dataset, formats, pictures
 from garim.dataset import Dataset
 from garim.errors import DatasetError, Failure, printable
+from garim.formats import archive
 
 Source = Path | str | Dataset
 """A picture, a folder or other dataset, or a dataset that was read."""
+
+
+_NO_PICTURE = (
+    "in no format that Garim reads; give a picture such as a .jpg or .png, a folder, a .zip, a "
+    ".csv, COCO's .json or YOLO's .yaml"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,12 @@ def given_pictures(named: Source | Sequence[Source], verb: str) -> Given:
     names: dict[Path, Path] = {}
     failures: list[Failure] = []
     for one in [named] if isinstance(named, Source) else named:
-        if isinstance(one, Dataset) or not pictures.is_picture(path := Path(one).expanduser()):
+        if isinstance(one, Dataset) or _is_dataset(path := Path(one).expanduser()):
             found = one if isinstance(one, Dataset) else dataset.read(one)
             names |= {found.path(row): Path(row.file_name) for row in found.rows}
             failures += found.failures
+        elif not pictures.is_picture(path):
+            failures.append(Failure(printable(str(path)), _NO_PICTURE))
         elif (shown := printable(str(path))) == str(path):
             names[path] = Path(path.name)
         else:
@@ -48,3 +57,21 @@ def given_pictures(named: Source | Sequence[Source], verb: str) -> Given:
     if not names and not failures:
         raise DatasetError(f"there is no picture to {verb}; name pictures, folders or a dataset")
     return Given(names, tuple(failures))
+
+
+def place_of(picture: Path | str) -> Path:
+    """Give the absolute place of a picture under the name that was given, also where it is a link.
+
+    What a link leads to may have no telling name, and several may lead to one file.
+    """
+    path = Path(picture).absolute()
+    return path.parent.resolve() / path.name if ".." in path.parts else path
+
+
+def _is_dataset(path: Path) -> bool:
+    """Tell what is to be read as a dataset, be it there or not, from single files."""
+    if pictures.is_picture(path):
+        return False
+    if not path.is_file() or archive.is_archive(path):
+        return True
+    return any(one.detect(path) for one in formats.FORMATS.values())

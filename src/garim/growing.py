@@ -34,6 +34,22 @@ def check_target(folder: Path) -> None:
         raise DatasetError(f"{folder}: is not empty; give a new or empty folder")
 
 
+def check_outside(target: Path, dataset: Path) -> None:
+    """Refuse a new dataset inside a folder of pictures, which would be read as a part of it.
+
+    Raises:
+        DatasetError: it is there, and not hidden.
+    """
+    here, around = target.resolve(), dataset.resolve()
+    if remote.address_of(target) is None and around.is_dir() and here.is_relative_to(around):
+        inside = here.relative_to(around).parts
+        if inside and not any(part.startswith(".") for part in inside):
+            raise DatasetError(
+                f"{target}: lies inside {dataset}, where it would be read as a part of it; give a "
+                "folder beside it"
+            )
+
+
 def _is_own(path: Path) -> bool:
     return path.name == _INSIDE or path.name.startswith(_LOCK)
 

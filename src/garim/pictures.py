@@ -36,6 +36,11 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 """File name endings, in lower case, that are taken for pictures without a look inside."""
 
+UNREAD = frozenset({
+    ".arw", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jxl", ".nef", ".orf", ".raf", ".rw2",
+})  # fmt: skip
+"""Endings of pictures that cameras save and that are not read."""
+
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 """Pillow's readers that are allowed; those that start other programs (EPS) or nest are not."""
 

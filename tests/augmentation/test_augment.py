@@ -169,12 +169,27 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         augment(data, settings, tmp_path / "out")
 
 
-def test_a_broken_picture_is_listed(tmp_path: Path) -> None:
-    data = drawn(tmp_path / "in", {"a": 3})
+def test_broken_pictures_are_listed_and_made_up_for(tmp_path: Path) -> None:
+    data = drawn(tmp_path / "in", {"a": 4, "b": 5})
     data.path(data.rows[0]).write_bytes(b"broken")
+    for cut in (1, 4):  # their headers are whole
+        whole = data.path(data.rows[cut]).read_bytes()
+        data.path(data.rows[cut]).write_bytes(whole[: len(whole) // 2])
     found = augment(data, AugmentSettings(per_class=5), tmp_path / "out")
-    assert [one.picture for one in found.failures] == ["a/0.png"]
-    assert found.dataset.counts()["all"]["a"] == 4
+    assert {one.picture for one in found.failures} == {"a/0.png", "a/1.png", "b/0.png"}
+    assert len(found.failures) == 3
+    assert found.dataset.counts()["all"] == {"a": 5, "b": 5}
+    assert found.copies == {"a": 3, "b": 1}
+
+
+def test_a_picture_whose_mask_is_broken_is_not_copied(tmp_path: Path) -> None:
+    data = drawn(tmp_path / "in", {"a": 3})
+    broken = data.rows[1].mask_file_name or ""
+    (data.root / broken).write_bytes(b"broken")
+    found = augment(data, AugmentSettings(per_class=5), tmp_path / "out")
+    assert [one.picture for one in found.failures] == [broken]
+    assert len(found.dataset) >= 5
+    assert "a/1.png" not in {row.source for row in found.dataset if row.edits}
 
 
 def test_wrong_use(tmp_path: Path) -> None:

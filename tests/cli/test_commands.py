@@ -14,6 +14,8 @@ import garim
 from conftest import Command, World
 from garim.cli import app
 from garim.cli.show import finish
+from garim.evaluation.localization import LocalizationReport
+from garim.extraction.sweep import Swept
 from garim.formats import FORMATS
 
 TINY = ("--backbone", "small_cnn", "--size", "32", "--epochs", "1", "--batch", "8")
@@ -75,6 +77,20 @@ def test_train_and_evaluate(world: World, command: Command, tmp_path: Path) -> N
     page = Path(judged.pop("report"))
     assert page.exists() and (page.parent / "confusion_matrix.png").exists()
     assert garim.evaluate(garim.load_model(out), garim.read(world.data)).to_dict() == judged
+
+
+def test_a_sweep_fits_into_80_columns(
+    world: World, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = Swept(grid=13, kernel=11, proposed=12345, no_box=12345, score=0.5, area=0.5,
+                  seconds=12345.6, boxes=LocalizationReport(located=()))  # fmt: skip
+    monkeypatch.setattr(garim, "sweep", lambda *given, **named: (swept,))
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("extract", world.data, "--model", world.model, "--sweep", "--truth", world.truth)
+    head, line = command(*words).out.splitlines()
+    assert "…" not in head + line and max(len(head), len(line)) <= 80
+    assert head.split()[2:5] == ["crops", "no", "box"] and "CorLoc" in head
+    assert "corloc_0.5" in command(*words, "--json").json["sweep"][0]
 
 
 def test_extract_and_evaluate(world: World, command: Command, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_cutout(photos: Path, command: Command, tmp_path: Path) -> None:
     assert refused.status == 2 and "other settings" in refused.err
 
 
+def test_cutout_lists_what_is_no_picture(photos: Path, command: Command, tmp_path: Path) -> None:
+    notes = photos / "notes.txt"
+    notes.write_text("notes")
+    ended = command("cutout", notes, photos / "one.png", "--out", tmp_path / "out", "--json")
+    assert (ended.status, ended.json["written"]) == (3, 1)
+    assert [one["picture"] for one in ended.json["failed"]] == [str(notes)]
+
+
 def test_cutout_never_writes_among_the_pictures(photos: Path, command: Command) -> None:
     assert command("cutout", photos, "--out", photos).status == 2
     assert len(list(photos.iterdir())) == 3

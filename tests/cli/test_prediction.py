@@ -89,6 +89,11 @@ def test_a_plan_is_not_compared(world: World, command: Command, tmp_path: Path) 
     assert ended.status == 2 and "--against compares two models" in ended.err
 
 
+def test_a_plan_that_is_not_there(world: World, command: Command, tmp_path: Path) -> None:
+    ended = command("evaluate", tmp_path / "missing.jsonl", "--truth", world.truth)
+    assert ended.status == 2 and "missing.jsonl: there is no such plan" in ended.err
+
+
 def test_intervals_stand_in_the_table_and_beside_the_promised_keys(
     world: World, command: Command, tmp_path: Path
 ) -> None:

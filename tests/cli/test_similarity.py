@@ -75,6 +75,23 @@ def test_query(index: Path, world: World, command: Command, tmp_path: Path) -> N
     assert command("search", "query", moved, new, "--json").json["already_here"] == []
 
 
+def test_an_index_is_asked_by_its_folder_too(index: Path, world: World) -> None:
+    asked = world.data / "blue" / "3.png"
+    found = garim.query(str(index), asked, count=2)
+    assert found.neighbours == garim.query(similarity.Index(index), asked, count=2).neighbours
+    assert similarity.evaluate_search(index) == similarity.evaluate_search(similarity.Index(index))
+    with pytest.raises(garim.DatasetError, match="is no index"):
+        garim.query(world.data, asked)
+
+
+def test_a_copy_of_two_datasets_is_told_with_its_folder(
+    index: Path, world: World, command: Command, tmp_path: Path
+) -> None:
+    asked = world.data / "blue" / "3.png"
+    said = command("search", "query", index, asked).out
+    assert f"Already here (exact): {asked}" in said.splitlines()
+
+
 def test_a_saved_again_copy_is_found(
     index: Path, world: World, command: Command, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from garim.errors import ModelError
@@ -68,6 +69,14 @@ def test_a_broken_file_is_a_model_error(content: bytes, suffix: str, tmp_path) -
     path.write_bytes(content)
     with pytest.raises(ModelError, match="broken"):
         load_file_state(path)
+
+
+def test_a_picture_is_no_weights_file(tmp_path) -> None:
+    path = tmp_path / "photo.jpg"
+    Image.new("RGB", (8, 8)).save(path)
+    with pytest.raises(ModelError, match=r"photo\.jpg: .*read as tensors only") as caught:
+        load_file_state(path)
+    assert "weights_only" not in str(caught.value) and "issue" not in str(caught.value)
 
 
 def test_a_file_without_names_or_that_is_not_there(tmp_path) -> None:

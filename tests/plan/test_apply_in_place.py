@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,10 +49,31 @@ def test_a_plan_that_names_files_outside_touches_nothing(root: Path, tmp_path: P
         for label in (None, "..", "dog")
     ]
     before = snapshot(tmp_path)
+    edits.append(edit(root, "train/dog/1.png", "drop"))
     applied = apply(Plan(dataset=root, edits=tuple(edits)), in_place=True)
-    assert len(applied.failures) == 15 and applied.edits == {}
-    shutil.rmtree(root / ".garim")
-    assert {n: v for n, v in snapshot(tmp_path).items() if ".garim" not in n} == before
+    assert len(applied.failures) == 15 and applied.edits == {"drop": 1}
+    garim.undo(root)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_plan_of_another_dataset_is_refused(root: Path, tmp_path: Path) -> None:
+    other = edit(root, "train/dog/1.png", "drop", label="wolf")
+    plan = Plan(dataset=root, edits=(replace(other, picture="wolf/a.png"),))
+    before = snapshot(tmp_path)
+    for how in ({"in_place": True}, {"to": tmp_path / "to"}):
+        with pytest.raises(PlanError, match=r"none of the 1 pictures to edit is in.*--data"):
+            apply(plan, **how)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_second_undo_counts_what_it_takes_back(root: Path) -> None:
+    names = ["train/dog/1.png", "train/dog/2.png", "train/dog/3.png"]
+    apply(Plan(dataset=root, edits=tuple(edit(root, n, "drop") for n in names)), in_place=True)
+    (root / names[0]).write_bytes(b"another")
+    first = garim.undo(root)
+    assert (first.edits, [f.picture for f in first.failures]) == ({"undone": 2}, names[:1])
+    (root / names[0]).unlink()
+    assert garim.undo(root).edits == {"undone": 1}
 
 
 def test_a_picture_behind_a_link_is_left_alone(root: Path, tmp_path: Path) -> None:

@@ -138,6 +138,33 @@ def test_sorting_copies_all_and_overwrites_nothing(
         predict(safe, folder, PLAIN, to=tmp_path / "sorted")
 
 
+def test_each_named_picture_is_sorted_under_its_own_name(
+    classifier: Classifier, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "linked.png").symlink_to(folder / "z.png")
+    blob = (folder / "y" / "w.png").rename(folder / "0a1b2c")
+    (folder / "y" / "w.png").symlink_to(Path("..") / blob.name)
+    safe = Classifier(classifier.network, replace(classifier.card, classes=("사과", "b", "c")))
+    named = [folder / "z.png", folder / "linked.png", folder / "x" / ".." / "y" / "w.png"]
+    predict(safe, named, PLAIN, to=tmp_path / "sorted")
+    copies = {path.name: path for path in (tmp_path / "sorted").rglob("*.png")}
+    assert set(copies) == {"z.png", "linked.png", "w.png"}
+    assert copies["w.png"].read_bytes() == blob.read_bytes()
+    assert not any(path.is_symlink() for path in copies.values())
+
+
+def test_what_is_no_picture_is_listed_and_the_rest_goes_on(
+    classifier: Classifier, folder: Path
+) -> None:
+    for name, content in (("x.heic", b"\0\0\0\x18ftypheic"), ("notes.txt", b"notes")):
+        (folder / name).write_bytes(content)
+    named = [folder / "notes.txt", folder / "z.png", folder / "x.heic", folder / "y"]
+    found = predict(classifier, named, PLAIN)
+    assert len(found.rows) == 3
+    assert [Path(one.picture).name for one in found.failures] == ["notes.txt", "x.heic"]
+    assert all("in no format that Garim reads" in one.error for one in found.failures)
+
+
 def test_what_cannot_be_is_said_before_the_work(
     classifier: Classifier, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,24 @@ from test_resume import finished, interrupted
 from garim.errors import SettingsError
 from garim.training import callbacks, train
 from garim.training.loop import seeded
-from garim.training.processes import is_first, launched, placed
+from garim.training.processes import device_problems, is_first, launched, placed
+
+
+@pytest.mark.parametrize("devices", ["0", "gpu", "", "cuda:0", "-2", "1.5"])
+def test_what_names_no_devices_is_refused(devices: str) -> None:
+    assert "devices must be auto, a count" in device_problems(devices)[0]
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert not device_problems("auto") and not device_problems("2")
+    assert "there is no GPU here" in device_problems("0,1")[0]
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert not any(device_problems(devices) for devices in ("auto", "-1", "2", "0,1", "1,"))
+    for devices in ("3", "0,2"):
+        assert "there are 2 GPUs here" in device_problems(devices)[0]
 
 
 def started(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +17,12 @@ from garim.dataset import Dataset
 from garim.errors import DatasetError, ModelError
 from garim.evaluation import evaluate
 from garim.models.classifier import load
-from garim.training import Trained, lightning_loop, train
+from garim.training import Recipe, Trained, TrainSettings, lightning_loop, train
 from garim.training.callbacks import Best
 from garim.training.run_folder import UNFINISHED
+from garim.training.settings import resolve
+
+train_module = sys.modules["garim.training.train"]  # the name means the function
 
 
 @pytest.fixture
@@ -179,6 +183,34 @@ def test_what_cannot_start_leaves_nothing_behind(drawn, tmp_path) -> None:
         train(drawn, settings(backbone=TINY, weights=str(tmp_path / "none.pth")), out)
     assert not out.exists()
     train(drawn, settings(epochs=1), out)
+
+
+def test_a_network_that_cannot_take_the_size_is_named(drawn, tmp_path) -> None:
+    out = tmp_path / "model"
+    with pytest.raises(ModelError, match=r"small_cnn cannot take pictures of size 3: .*--size"):
+        train(drawn, settings(size=3), out)
+    assert not out.exists()
+
+
+def test_a_transformer_that_is_built_for_one_size_has_no_localizer(drawn) -> None:
+    made = train(drawn, settings(backbone="test_vit", weights="none", epochs=1, localizer=True))
+    assert made.classifier.localizer is None
+
+
+def test_what_is_chosen_depends_on_what_is_trained_on_only(tmp_path, monkeypatch) -> None:
+    seen: list[int] = []
+
+    def watched(chosen: TrainSettings, pictures: int) -> Recipe:
+        seen.append(pictures)
+        return resolve(chosen, pictures)
+
+    monkeypatch.setattr(train_module, "resolve", watched)
+    monkeypatch.setattr(train_module, "reasons", lambda *given: (str(given[2]),))
+    data = draw(tmp_path, each=4, split="train")
+    draw(tmp_path, each=20, split="test")
+    Image.new("RGB", (40, 40)).save(tmp_path / "train" / "bare.png")
+    made = train(dataset.read(data.origin), settings(epochs=1))
+    assert (seen, made.chosen) == ([12], (str(made.pictures),))
 
 
 def test_the_callers_random_numbers_are_left_alone(drawn) -> None:

@@ -39,6 +39,7 @@ WRONG = {
     "augment": ("heavy", "no augmentation 'heavy'; known: none, light, document"),
     "precision": ("8-bit", "no precision '8-bit'"),
     "network_options": (("width", "=8"), "option 'width' must be name=value"),
+    "devices": ("gpu", "devices must be auto, a count of at least 1, or numbers of GPUs"),
     "size": (0, "size must be at least 1"),
     "epochs": (-1, "epochs must be at least 1"),
     "batch": (0, "batch must be at least 1"),

@@ -115,12 +115,12 @@ def _copies(
 ) -> dict[Row, Copy]:
     """Choose what is copied how often: each picture of a class in turn, in a random order."""
     rng = np.random.default_rng(settings.seed)
-    sizes = _sizes(dataset, by_class, settings, failures)
+    sizes = _sizes(dataset, by_class, failures)
     wanted: dict[Row, Copy] = {}
     for label in sorted(by_class):
         rows = [row for row in by_class[label] if row in sizes]
         order = rng.permutation(len(rows))
-        for index in range(settings.per_class - len(by_class[label]) if rows else 0):
+        for index in range(settings.per_class - len(rows) if rows else 0):
             row = rows[order[index % len(rows)]]
             copy = _copy(row, index // len(rows) + 1, sizes[row], settings, masks)
             wanted[copy.row] = copy
@@ -128,17 +128,23 @@ def _copies(
 
 
 def _sizes(
-    dataset: Dataset, by_class: dict[str, list[Row]], settings: AugmentSettings,
-    failures: list[Failure],
-) -> dict[Row, tuple[int, int]]:  # fmt: skip
-    """Read the sizes of the pictures of small classes; those that cannot be are left out."""
-    small = [r for rows in by_class.values() if len(rows) < settings.per_class for r in rows]
-    read = stream(lambda row: pictures.header(dataset.path(row)), small)
+    dataset: Dataset, by_class: dict[str, list[Row]], failures: list[Failure]
+) -> dict[Row, tuple[int, int]]:
+    """Give the sizes of pictures and masks that can be opened; a header says nothing of pixels."""
+    rows = [row for several in by_class.values() for row in several]
+
+    def look(row: Row) -> tuple[int, int]:
+        size = pictures.open_picture(dataset.path(row), at_least=32).size
+        if row.mask_file_name:
+            pictures.open_mask(dataset.root / row.mask_file_name)
+        return size
+
     found: dict[Row, tuple[int, int]] = {}
-    for row, head in track(read, "Reading", len(small)):
-        if isinstance(head, PictureError):  # listed when it is to be copied
-            continue
-        found[row] = head.width, head.height
+    for row, size in track(stream(look, rows), "Reading", len(rows)):
+        if not isinstance(size, PictureError):
+            found[row] = size
+        elif size.path != dataset.path(row):  # broken pictures are listed where they are written
+            failures.append(Failure(row.mask_file_name or "", size.reason))
     return found
 
 
@@ -194,7 +200,8 @@ def _write(
                 pictures.open_picture(dataset.path(originals[row]), at_least=32)
                 files.copy(dataset.path(originals[row]), path)
         except PictureError as error:
-            failures.append(Failure(row.file_name, error.reason))
+            source = wanted[row].of if row in wanted else row
+            failures.append(Failure(source.file_name, error.reason))
             return False
         made[row.label or ""] += row in wanted
         return True

@@ -24,7 +24,7 @@ def demo(
     Parameters
     ----------
     folder
-        New or empty folder for everything.
+        New or empty folder for everything. A run that was interrupted goes on.
     seed
         Another seed, other pictures.
     """

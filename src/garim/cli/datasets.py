@@ -13,6 +13,7 @@ from garim.cli.show import Output, finish, table
 from garim.dataset import Selection, SplitSettings
 from garim.execution import ExecutionSettings
 from garim.models.classifier import load as load_classifier
+from garim.plan.reading import check_undecided
 from garim.remote import address_of, told
 from garim.report import audit_report, dataset_report, dataset_sheet
 
@@ -76,6 +77,7 @@ def audit(
     model
         Folder of a classifier that was trained on this dataset with --folds.
     """
+    check_undecided(out / "plan.jsonl")
     dataset = garim.read(data, part)
     classifier = None if model is None else load_classifier(model)
     beside = None if address_of(out) else out / "unfinished"

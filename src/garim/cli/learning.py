@@ -155,6 +155,8 @@ def evaluate(
     out
         Folder for the report. Default: beside the subject.
     """
+    if subject.suffix.lower() == ".jsonl" and not subject.exists():
+        raise garim.PlanError(f"{subject}: there is no such plan; name the file of a plan")
     if not subject.is_file() or subject.suffix.lower() == ".onnx":
         return _evaluate_model(subject, data or truth, against, out, part, output)
     if against is not None:

@@ -68,6 +68,10 @@ def extract(  # noqa: PLR0913 - every option of the command
     return finish(output, result, line, f"Plan: {told(out)}", f"Report: {told(page)}")
 
 
+SWEPT = {"proposed": "crops", "no_box": "no box", "corloc_0.5": "CorLoc"}
+"""Headings of a sweep's figures that are too long for 80 columns, or no words."""
+
+
 def _sweep(
     dataset: garim.Dataset,
     model: garim.Classifier | None,
@@ -81,7 +85,7 @@ def _sweep(
     rows = [one.to_dict() for one in garim.sweep(dataset, model, settings, truth=boxed)]
     for row in rows if truth is not None else ():
         row["corloc_0.5"] = row.pop("corloc")["0.5"]
-    columns = list(rows[0])
+    columns = [SWEPT.get(name, name) for name in rows[0]]
     lines = table(columns, [tuple(row.values()) for row in rows])
     return finish(output, {"pictures": len(dataset), "sweep": rows, "failed": []}, lines)
 

@@ -146,7 +146,9 @@ def query(
     found = similarity.query(similarity.Index(index), picture, _box(box), count, opened)
     shown = [(one.path, one.label or "", one.similarity) for one in found.neighbours]
     lines: list[Any] = [table(("picture", "label", "similarity"), shown)]
-    lines += [f"Already here ({c['kind']}): {c['picture']}" for c in found.already_here]
+    lines += [
+        f"Already here ({c['kind']}): {Path(c['root']) / c['picture']}" for c in found.already_here
+    ]
     if sheet is not None:
         garim.pictures.save(similarity_page.answer_sheet([found]), sheet)
         lines.append(f"Sheet: {sheet}")

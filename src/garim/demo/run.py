@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -14,15 +16,17 @@ from garim import dataset as datasets
 from garim import files, pictures
 from garim.boxes import Box
 from garim.dataset import Dataset
-from garim.demo.messy import draw_dataset, write_truth
-from garim.errors import Failure
+from garim.demo.messy import Truth, draw_dataset, write_truth
+from garim.errors import DatasetError, Failure
 from garim.evaluation import evaluate
 from garim.evaluation.localization import LocalizationReport, localization_report
 from garim.extraction import ExtractSettings, extract
 from garim.formats.rows import Row
+from garim.growing import growing
+from garim.models.classifier import Classifier, load
 from garim.plan import Edit, Plan, apply
 from garim.report import before_after, demo_report, plan_report
-from garim.training import Trained, TrainSettings, train
+from garim.training import TrainSettings, train
 
 TRAINING = TrainSettings(
     backbone="small_cnn", size=64, epochs=30, batch=32, augment="light", patience=0
@@ -88,17 +92,18 @@ def run_demo(
     """Draw a messy dataset, train on it, extract, apply, train again, and compare with the truth.
 
     Args:
-        folder: new or empty; takes ``messy/``, ``truth.csv``, two models, the plan, ``clean/``,
-            ``before_after.png``, ``report.html`` and ``summary.json``.
+        folder: new, empty, or of the same demo, which goes on; takes ``messy/``, ``truth.csv``,
+            two models, the plan, ``clean/``, ``before_after.png``, ``report.html`` and
+            ``summary.json``.
         seed: another seed, other pictures.
         pictures_per_class: training pictures of each of the 8 classes.
         test_per_class: test pictures of each class.
 
     Raises:
-        DatasetError: the folder is not empty.
+        DatasetError: the folder holds another dataset.
     """
     clock = _Clock()
-    known = draw_dataset(
+    known = _drawn(
         folder / "messy", pictures_per_class=pictures_per_class,
         test_per_class=test_per_class, seed=seed,
     )  # fmt: skip
@@ -106,19 +111,44 @@ def run_demo(
     truth = datasets.read(folder / "truth.csv")
     messy = datasets.read(folder / "messy")
     clock.lap("draw")
-    first = train(messy, TRAINING, folder / "model-before")
+    first = _trained(messy, TRAINING, folder / "model-before")
     clock.lap("train before")
     to_clean = messy.where(split=["train"])
-    found = extract(to_clean, first.classifier, ExtractSettings(), folder / "plan.jsonl")
+    found = extract(to_clean, first, ExtractSettings(), folder / "plan.jsonl")
     clock.lap("extract")
-    apply(found.plan, to=folder / "clean")
+    if not (folder / "clean").exists():  # it has its name only when it is whole
+        apply(found.plan, to=folder / "clean")
     clean = datasets.read(folder / "clean")
     clock.lap("apply")
-    second = train(*_with_crops(folder, to_clean, found.plan, clean), folder / "model-after")
+    second = _trained(*_with_crops(folder, to_clean, found.plan, clean), folder / "model-after")
     clock.lap("train after")
     summary = _judged(folder, messy, truth, found.plan, (first, second), clock)
     _leave(folder, messy, found.plan, truth, summary)
     return summary
+
+
+def _drawn(folder: Path, **how: int) -> Truth:
+    """Draw the dataset; where it is there already, see that it is this one."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        with growing(folder, uuid4().hex) as place:  # what is unfinished is begun again
+            return replace(draw_dataset(place, **how), name=folder.name)
+    with TemporaryDirectory(prefix="garim-") as other:
+        known = draw_dataset(Path(other) / folder.name, **how)
+        if _digests(folder) != _digests(Path(other) / folder.name):
+            raise DatasetError(f"{folder}: is not what this demo draws; name a new folder")
+    return known
+
+
+def _digests(folder: Path) -> dict[Path, str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): files.digest(path) for path in paths}
+
+
+def _trained(dataset: Dataset, settings: TrainSettings, folder: Path) -> Classifier:
+    """Train, or go on, or give what was trained there."""
+    if (folder / "config.json").exists():  # it is written last
+        return load(folder)
+    return train(dataset, settings, folder).classifier
 
 
 class _Clock:
@@ -165,11 +195,11 @@ def _judged(
     messy: Dataset,
     truth: Dataset,
     plan: Plan,
-    models: tuple[Trained, Trained],
+    models: tuple[Classifier, Classifier],
     clock: _Clock,
 ) -> Summary:
     test = messy.where(split=["test"])
-    before, after = (evaluate(one.classifier, test) for one in models)
+    before, after = (evaluate(one, test) for one in models)
     clock.lap("evaluate")
     return Summary(
         folder=folder,

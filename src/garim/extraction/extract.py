@@ -31,7 +31,7 @@ from garim.models.classifier import Classifier, Scores
 from garim.models.runtime import resolve
 from garim.pictures import Pixels
 from garim.plan import Edit, Plan
-from garim.plan.reading import proposals
+from garim.plan.reading import check_undecided, proposals
 from garim.streaming import chunks, stream
 
 METHODS: dict[str, Callable[[Classifier, ExtractSettings], Method[Any]]] = {
@@ -104,7 +104,7 @@ def extract(
     Raises:
         SettingsError: settings that cannot work, or a runtime that is not installed.
         ModelError: the model knows none of the dataset's classes, or the method needs one.
-        PlanError: ``out`` is a folder.
+        PlanError: ``out`` is a folder, or a plan in which somebody has decided.
         ExecutionError: unfinished work of another run is in the way.
     """
     started = time.perf_counter()
@@ -112,6 +112,8 @@ def extract(
     path = None if out is None else Path(out)
     if path is not None and path.is_dir():
         raise PlanError(f"{path}: is a folder; give a file with --out")
+    if path is not None:
+        check_undecided(path)
     header = _header(dataset, judge, chosen)
     stage = Extraction(
         root=dataset.root.absolute(), classes=dataset.classes, classifier=judge, settings=chosen,

@@ -91,6 +91,10 @@ def walk(root: Path) -> Tree:
             relative = prefix + name
             if printable(relative) != relative:
                 failures.append(Failure(printable(relative), _why_no_unicode(relative)))
+            elif Path(name).suffix.lower() in pictures.UNREAD:
+                kind = Path(name).suffix[1:].upper()
+                reason = f"{kind} pictures are not read; save it as JPEG or PNG"
+                failures.append(Failure(relative, reason))
             else:
                 (found if _holds_picture(folder / name) else others).append(relative)
     return Tree(tuple(sorted(found)), tuple(sorted(others)), tuple(failures), tuple(sorted(empty)))

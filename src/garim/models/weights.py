@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 from garim.errors import ModelError
 from garim.models.networks.flatten_mlp import FlattenMLP
 
+# Advice to PyTorch's own developers; what cannot be read is refused here, in other words.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\._weights_only_unpickler")
+
 State = dict[str, Tensor]
 
 THREE_WAYS = (
@@ -26,6 +30,10 @@ THREE_WAYS = (
 )
 
 
+_NO_TENSORS = (
+    "is no weights file that can be read as tensors only, or is broken. Give a .safetensors file, "
+    "or a PyTorch file that holds a state_dict and nothing else: code in a file is never run."
+)
 _NON_COMMERCIAL = ("nc", "noncommercial", "research")
 
 
@@ -82,10 +90,12 @@ def load_file_state(path: Path) -> State:
             found: object = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as weights: {error}") from error
-    except Exception as error:  # pickle's errors have no common base
-        raise ModelError(f"{path}: is not a plain file of tensors: {error}") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path}: is no .safetensors file, or is broken: {error}") from error
+    except Exception as error:  # pickle's have no common base; PyTorch's advise to run any code
+        raise ModelError(f"{path}: {_NO_TENSORS}") from error
     return _unwrapped(path, found)
 
 

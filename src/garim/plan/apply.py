@@ -7,7 +7,7 @@ ways can be killed at any moment and run again: what is done is not done twice.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from garim.dataset import Dataset, Selection
 from garim.errors import DatasetError, Failure, PictureError, PlanError, SettingsError
 from garim.formats import labels
 from garim.formats.rows import SPLITS, Row
-from garim.growing import check_target, errors_named
+from garim.growing import check_outside, check_target, errors_named
 from garim.plan import in_place
 from garim.plan.edits import Edit, Plan, check
 from garim.plan.enlarging import Enlarger, SmallCrops, small_crops
@@ -138,9 +138,10 @@ def undo(data: Path | str) -> Applied:
         if not known:
             raise DatasetError(f"{root}: nothing to undo; no plan was applied in place here")
         journal = known[-1]
-        steps = track(journal.undo(), "Undoing", len(journal.steps))
+        before = set(journal.undone)
+        steps = list(track(journal.undo(), "Undoing", len(journal.steps)))
         failures = [Failure(step.file, refused) for step, refused in steps if refused]
-        count = len(journal.steps) - len(failures)
+        count = sum(not refused and step.file not in before for step, refused in steps)
         if failures:
             journal.write({"settled": True})
         else:
@@ -210,6 +211,19 @@ def _matched(
     return found, failures
 
 
+def _check_matched(wanted: Sized, found: Sized, root: Path) -> None:
+    """Refuse a plan of another dataset, before anything is written.
+
+    Raises:
+        PlanError: no edit is of a picture that is there.
+    """
+    if wanted and not found:
+        raise PlanError(
+            f"none of the {len(wanted)} pictures to edit is in {root}; give the dataset that the "
+            "plan was made for with --data"
+        )
+
+
 def _composed(key: Key) -> Key:
     return files.nfc(key[0]), labels.clean(key[1])
 
@@ -228,7 +242,11 @@ def unchanged_since(path: Path, edits: Sequence[Edit]) -> str | None:
 
 def _apply_in_place(plan: Plan, root: Path, wanted: dict[Key, list[Edit]]) -> Applied:
     remote.refuse(root, "applying a plan in place")
-    in_place.check(in_place.read(root), wanted)
+    before = in_place.read(root)
+    in_place.check(before, wanted)
+    if plan.digest() not in {journal.plan for journal in journals(root)}:
+        rows = [(row.file_name, row.label) for row in before.rows]
+        _check_matched(wanted, _matched(wanted, rows)[0], root)
     made: Counter[str] = Counter()
     with errors_named(root, _APPLY_AGAIN), locked(root, "being changed by a plan"):
         journal = in_place.open_journal(root, plan.digest())
@@ -263,6 +281,8 @@ def _apply_to(
 ) -> Applied:
     edited: list[Edited] = []
     edits, strangers = _matched(wanted, [(row.file_name, row.label) for row in source.rows])
+    _check_matched(wanted, edits, source.origin)
+    check_outside(target, source.origin)
     failures = [*source.failures, *strangers]
     refused_ones: set[str] = set()
     for row in source.rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,29 @@ class PlanFile:
         for at, line in _lines(self.path):
             edit = parse_line(line, f"{self.path}:{at}")
             yield decided(edit, self.verdicts.get(key_of(line))) if self.verdicts else edit
+
+
+def check_undecided(path: Path) -> None:
+    """Refuse to write a plan over one in whose lines somebody has decided.
+
+    Raises:
+        PlanError: it has edits that are accepted or rejected.
+    """
+    if remote.address_of(path) is not None or not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        decided = sum(_state(line) in ("accepted", "rejected") for line in stream)
+    if decided:
+        raise PlanError(
+            f"{path}: is there, and {decided} of its edits are accepted or rejected; name another "
+            "file with --out, or delete it"
+        )
+
+
+def _state(line: str) -> object:
+    with suppress(ValueError, RecursionError, AttributeError):
+        return json.loads(line).get("state")
+    return None
 
 
 def load(path: Path | str) -> Plan:

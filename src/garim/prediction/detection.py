@@ -18,6 +18,7 @@ from garim.boxes import Box
 from garim.errors import DatasetError, PictureError
 from garim.formats import placing
 from garim.formats.rows import Row
+from garim.given import place_of
 from garim.growing import growing
 from garim.models.detections import Detections, FindsBoxes
 from garim.pictures import Pixels
@@ -105,7 +106,7 @@ def write_boxes(rows: Sequence[BoxPrediction], folder: Path | str) -> None:
         DatasetError: the folder already holds something.
         PictureError: the disk refuses a drawn picture.
     """
-    named = [Row(file_name=Path(row.picture).resolve().as_posix()) for row in rows]
+    named = [Row(file_name=place_of(row.picture).as_posix()) for row in rows]
     names = placing.place(named, lambda row: PurePosixPath(row.file_name).stem + ".jpg")
     with growing(Path(folder), files.digest_of(["boxes", names])) as target:
         files.write_json(target / "coco.json", coco(rows))
@@ -158,7 +159,7 @@ def plan(rows: Sequence[BoxPrediction]) -> Plan:
     Of a picture in a class folder, those of its label; of one without a label, those of its surest
     class, which also becomes its label.
     """
-    paths = [Path(row.picture).resolve() for row in rows]
+    paths = [place_of(row.picture) for row in rows]
     root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path.cwd()
     try:
         known = {files.nfc(one.file_name): one for one in dataset.read(root).rows}

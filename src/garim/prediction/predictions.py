@@ -13,6 +13,7 @@ from garim import dataset, files
 from garim.dataset import Dataset
 from garim.errors import Failure, SettingsError
 from garim.formats.rows import Row
+from garim.given import place_of
 from garim.prediction.detection import BoxPrediction, write_boxes
 from garim.prediction.instances import ObjectsPrediction
 from garim.prediction.segmentation import MaskPrediction, write_masks
@@ -127,8 +128,7 @@ class Predictions:
             DatasetError: the folder already holds something, or a label cannot name a folder.
         """
         rows = tuple(
-            Row(file_name=Path(row.picture).resolve().as_posix(), label=row.label)
-            for row in self.rows
+            Row(file_name=place_of(row.picture).as_posix(), label=row.label) for row in self.rows
         )
         labels = tuple(sorted({row.label for row in self.rows}))
         found = Dataset(root=Path(), rows=rows, classes=labels, origin=Path(folder))

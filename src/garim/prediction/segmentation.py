@@ -15,6 +15,7 @@ from garim import files, pictures
 from garim.errors import PictureError
 from garim.formats import placing
 from garim.formats.rows import Row
+from garim.given import place_of
 from garim.growing import growing
 from garim.models.palette import Mask, Palette, overlay
 from garim.models.runtime import resolve
@@ -126,7 +127,7 @@ def write_masks(rows: Sequence[Masked], folder: Path | str) -> None:
         DatasetError: the folder already holds something.
         PictureError: the disk refuses an overlay.
     """
-    named = [Row(file_name=Path(row.picture).resolve().as_posix()) for row in rows]
+    named = [Row(file_name=place_of(row.picture).as_posix()) for row in rows]
     names = placing.place(named, lambda row: PurePosixPath(row.file_name).stem + ".png")
     with growing(Path(folder), files.digest_of(["masks", names])) as target:
         for row, name in zip(rows, names, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,8 @@ def _proposals(audit: Audit, plan: Path) -> Iterator[Element]:
         yield Note("Nothing is proposed.", "good")
         return
     yield Figures(tuple(Figure(kind.capitalize(), count) for kind, count in counts.items()))
-    yield Note(_APPLY.format(plan=plan, data=audit.dataset.origin))
+    data = shlex.quote(str(audit.dataset.origin))
+    yield Note(_APPLY.format(plan=shlex.quote(str(plan)), data=data))
     rows = tuple((e.picture, e.edit, e.label, e.to, e.reason) for e in audit.plan.edits[:_EDITS])
     more = f"The first {_EDITS} of {len(audit.plan)}." if len(audit.plan) > _EDITS else ""
     yield Table(("Picture", "Edit", "Label", "To", "Because"), rows, more)

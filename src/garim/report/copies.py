@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
+
+from PIL import Image
 
 from garim.augmentation import Augmented
 from garim.formats.rows import Row
@@ -24,16 +27,23 @@ def copies_sheet(augmented: Augmented, cell: int = 160) -> Sheet:
     turn = _by_turns(originals)[:ROWS]
     shown = [[row, *copies[row.source or ""][: COLUMNS - 1]] for row in turn]
     columns = max((len(several) for several in shown), default=1)
-    paths: list[Path] = []
     boxes: dict[Path, list[LabelledBox]] = {}
     number = data.class_index()
-    for several in shown:
-        filled = [*several, *several[:1] * (columns - len(several))]
-        for row in filled:
-            paths.append(data.path(row))
-            marks = [LabelledBox(o.box, "", number.get(o.label, 0)) for o in row.objects]
-            boxes[data.path(row)] = marks
-    return contact_sheet(paths, columns=columns, cell=cell, boxes=boxes)
+    for row in chain.from_iterable(shown):
+        marks = [LabelledBox(o.box, "", number.get(o.label, 0)) for o in row.objects]
+        boxes[data.path(row)] = marks
+    strips = [contact_sheet(map(data.path, several), columns=columns, cell=cell, boxes=boxes)
+              for several in shown or [[]]]  # fmt: skip
+    return _stacked(strips)
+
+
+def _stacked(strips: list[Sheet]) -> Sheet:
+    """Put sheets of one size beneath each other."""
+    width, height = strips[0].image.size
+    canvas = Image.new("RGB", (width, height * len(strips)), "white")
+    for index, strip in enumerate(strips):
+        canvas.paste(strip.image, (0, index * height))
+    return Sheet(canvas, tuple(one for strip in strips for one in strip.failures))
 
 
 def _is_copy(row: Row) -> bool:

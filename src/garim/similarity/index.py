@@ -119,6 +119,15 @@ class Index:
         }
 
 
+def opened(index: Index | Path | str) -> Index:
+    """Open an index unless it is open.
+
+    Raises:
+        DatasetError: there is no index.
+    """
+    return index if isinstance(index, Index) else Index(index)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Indexed:
     """What came of making an index, or of adding to it."""
@@ -250,7 +259,7 @@ def add(
         DatasetError: another process is writing to the index.
         ExecutionError: unfinished work of another run is in the way.
     """
-    into = to if isinstance(to, Index) else Index(to)
+    into = opened(to)
     if model is not None:
         into.check(embedder_of(model, EmbedSettings()))
     with writing(into.folder):

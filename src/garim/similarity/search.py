@@ -18,7 +18,7 @@ from garim.errors import DatasetError, Failure, PictureError, SettingsError
 from garim.models.classifier import Classifier
 from garim.models.embedder import Embedder, Vectors
 from garim.similarity.embeddings import embed, embedder_of, items_of, square
-from garim.similarity.index import Index
+from garim.similarity.index import Index, opened
 from garim.similarity.retrieval import RetrievalReport, queries_at_once, retrieval_report
 from garim.similarity.settings import EmbedSettings
 from garim.streaming import stream, track
@@ -84,7 +84,7 @@ class Answer:
 
 
 def query(
-    index: Index,
+    index: Index | Path | str,
     picture: Path | str,
     box: Box | None = None,
     count: int = 10,
@@ -93,7 +93,7 @@ def query(
     """Find what is most like a picture, or like a box in it; and whether it is there already.
 
     Args:
-        index: what is searched.
+        index: what is searched, or its folder.
         picture: a file.
         box: in pixels of the upright picture; the whole picture by default.
         count: neighbours.
@@ -103,19 +103,20 @@ def query(
         PictureError: the picture cannot be opened.
         ModelError: another model made the index.
         SettingsError: fewer than one neighbour is wanted.
-        DatasetError: the index is empty.
+        DatasetError: there is no index, or it is empty.
     """
     started = time.perf_counter()
     if count < 1:
         raise SettingsError([f"the number of neighbours must be at least 1, not {count}"])
-    if not len(index):
-        raise DatasetError(f"{index.folder}: the index is empty; add pictures to it")
+    among = opened(index)
+    if not len(among):
+        raise DatasetError(f"{among.folder}: the index is empty; add pictures to it")
     if model is not None:
-        index.check(embedder_of(model, EmbedSettings()))
+        among.check(embedder_of(model, EmbedSettings()))
     path = Path(picture)
-    vector = index.embedder(np.stack([square(path, box, index.embedder.side)]))
-    found = neighbours(index, vector, max(count, LOOKED_AT))
-    copies, failures = _already_here(index, path, found)
+    vector = among.embedder(np.stack([square(path, box, among.embedder.side)]))
+    found = neighbours(among, vector, max(count, LOOKED_AT))
+    copies, failures = _already_here(among, path, found)
     return Answer(
         picture=path, box=box, neighbours=tuple(found[:count]), already_here=tuple(copies),
         failures=tuple(failures), seconds=time.perf_counter() - started,
@@ -159,18 +160,19 @@ def _already_here(
 
 
 def evaluate_search(
-    index: Index, queries: Dataset | None = None
+    index: Index | Path | str, queries: Dataset | None = None
 ) -> tuple[RetrievalReport, tuple[Failure, ...]]:
     """Judge an index by the labels of what it finds.
 
     Args:
-        index: with labels.
+        index: with labels, or its folder.
         queries: pictures with labels that are asked for; by default everything in the index asks
             for the rest (leave one out). Of more than 2,000 queries, so many are drawn.
 
     Raises:
-        DatasetError: no query has a label that is in the index.
+        DatasetError: there is no index, or no query has a label that is in it.
     """
+    index = opened(index)
     labels = index.labels()
     if queries is not None:
         vectors, wanted, failures = _embedded(index, queries)

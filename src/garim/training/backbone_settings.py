@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from garim.errors import seed_problems
+from garim.training.processes import device_problems
 from garim.training.settings import PRECISIONS
 
 
@@ -58,4 +59,4 @@ class BackboneTrainSettings:
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             problems.append(f"there is no precision {self.precision!r}; known: {known}")
-        return problems
+        return problems + device_problems(self.devices)

@@ -60,7 +60,8 @@ def build(
     """Build a network with its starting weights, and give their licence.
 
     Raises:
-        ModelError: unknown network, no weights to be had, or a licence that was not accepted.
+        ModelError: unknown network, no weights to be had, a licence that was not accepted, or a
+            network that cannot take pictures of the recipe's size.
     """
     name, options = architecture(recipe)
     network = create(name, len(classes), {"drop_rate": recipe.dropout, **options})
@@ -70,8 +71,23 @@ def build(
     licence = load_starting(
         network, recipe.backbone, recipe.weights, recipe.weights_licence, accepted
     )
+    _check_size(network, recipe)
     _freeze(network, recipe.tune)
     return network, licence
+
+
+def _check_size(network: nn.Module, recipe: Recipe) -> None:
+    """Show a network a blank picture: only its layers know what they can take."""
+    size, training = recipe.size, network.training
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, 3, size, size))
+    except Exception as error:  # networks raise nearly anything
+        raise ModelError(
+            f"{recipe.backbone} cannot take pictures of size {size}: {error}. Give another --size, "
+            "or another --backbone."
+        ) from error
+    network.train(training)
 
 
 def _calm_head(network: nn.Module) -> None:

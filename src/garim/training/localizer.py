@@ -75,9 +75,12 @@ def fit_localizer(network: nn.Module, examples: Examples, recipe: Recipe) -> Loc
     """Learn a localizer on a trained network.
 
     Returns:
-        None where the network has no feature maps to learn on, or no object could be cut out.
+        None where the network has no feature maps to learn on, takes no larger pictures than it
+        was trained on, or no object could be cut out.
     """
     network.eval()
+    if not _takes(network, ZOOM * recipe.size):
+        return None
     chosen = _balanced(examples, PICTURES, recipe.seed)
     found = _look(network, chosen, recipe)
     if found is None:
@@ -98,6 +101,17 @@ def fit_localizer(network: nn.Module, examples: Examples, recipe: Recipe) -> Loc
             scenes = _scenes(localizer, network, looked, score, cutouts, rng, recipe, done)
             localizer = _fitted(localizer, scenes, recipe.seed + number, done)
     return localizer
+
+
+def _takes(network: nn.Module, size: int) -> bool:
+    """Tell whether a network has maps of pictures of a size: some transformers have of one only."""
+    blank = torch.zeros(1, 3, size, size, device=next(network.parameters()).device)
+    try:
+        with torch.inference_mode():
+            feature_maps(network, blank)
+    except (AssertionError, RuntimeError, ValueError):  # what timm's networks raise
+        return False
+    return True
 
 
 def _balanced(examples: Examples, most: int, seed: int) -> Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import torch
@@ -65,6 +66,28 @@ def placed(devices: str) -> tuple[int | str, int]:
             "devices away, or start as many"
         ])  # fmt: skip
     return on_each, nodes
+
+
+def device_problems(devices: str) -> list[str]:
+    """List what is wrong with Lightning's ``devices`` on this machine."""
+    if not re.fullmatch(r"auto|-1|0*[1-9]\d*|\d+,[\d,]*", devices):
+        known = "auto, a count of at least 1, or numbers of GPUs such as 0,1"
+        return [f"devices must be {known}, not {devices!r}"]
+    if devices.isdigit() or devices == "auto" or torch.accelerator.is_available():
+        return _missing_gpus(devices)
+    return [
+        f"devices is {devices!r}, but there is no GPU here; leave devices away, or give a count"
+    ]
+
+
+def _missing_gpus(devices: str) -> list[str]:
+    """Say which of the GPUs that are asked for are not there; a processor takes any count."""
+    there = torch.cuda.device_count()
+    numbers = [int(one) for one in devices.split(",") if one.isdigit()]
+    most = max(numbers, default=0) + ("," in devices)
+    if not there or most <= there:
+        return []
+    return [f"devices is {devices!r}, but there are {there} GPUs here, numbered from 0"]
 
 
 def several(devices: int | str, nodes: int) -> bool:

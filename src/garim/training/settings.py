@@ -14,6 +14,7 @@ from garim.training.augmentation import AUGMENTATIONS
 from garim.training.choices import TUNED_EPOCHS, copies, may_be_tuned, tuned_size
 from garim.training.losses import LossSettings
 from garim.training.presets import PRESETS
+from garim.training.processes import device_problems
 
 Triple = tuple[float, float, float]
 
@@ -207,6 +208,7 @@ def _problems(given: TrainSettings) -> list[str]:
     if given.precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
         problems.append(f"there is no precision {given.precision!r}; known: {known}")
+    problems += device_problems(given.devices)
     problems += [
         f"network option {o!r} must be name=value"
         for o in given.network_options

@@ -81,7 +81,7 @@ def train(
     """
     started = time.perf_counter()
     settings = settings or TrainSettings()
-    recipe = resolve(settings, len(dataset))
+    recipe = resolve(settings, _labelled(dataset))
     name = name_of(recipe.to_dict(), dataset)
     with run_folder(out, name) as folder, seeded(recipe.seed):
         gathered = gather(dataset)
@@ -109,8 +109,13 @@ def train(
         pictures=len(fitting),
         failures=gathered.failures,
         notes=tuple(_notes(dataset, fitting)),
-        chosen=reasons(settings, recipe, len(dataset)),
+        chosen=reasons(settings, recipe, len(fitting)),
     )
+
+
+def _labelled(dataset: Dataset) -> int:
+    """Count what there is to train on; the size of a test split must not change what is chosen."""
+    return sum(row.label is not None for row in to_train_on(dataset).rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

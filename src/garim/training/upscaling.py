@@ -22,6 +22,7 @@ from garim.training.batches import loader
 from garim.training.degradation import Degradation
 from garim.training.loop import fit, seeded
 from garim.training.pairs import Cutting, PairBatches, Pairs, read_pairs, write_pairs
+from garim.training.processes import device_problems
 from garim.training.run_folder import keep, mark, name_of, own, run_folder, to_train_on
 from garim.training.settings import PRECISIONS, options_of
 
@@ -255,6 +256,7 @@ def _problems(given: UpscaleTrainSettings) -> list[str]:
         found.append(f"patience must be at least 0, not {given.patience}")
     if given.precision not in PRECISIONS:
         found.append(f"there is no precision {given.precision!r}; known: {', '.join(PRECISIONS)}")
+    found += device_problems(given.devices)
     return found
 
 
