@@ -27,6 +27,14 @@ def scene(width: int = 40, height: int = 30, seed: int = 0) -> Image.Image:
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+def two_colours() -> Image.Image:
+    """A picture with a palette: colour 0 in a corner, colour 1 elsewhere."""
+    image = Image.new("P", SIZE, 1)
+    image.putpalette([9, 9, 9, 10, 200, 30])
+    image.paste(0, (0, 0, 20, 15))
+    return image
+
+
 def grey16(width: int = 40, height: int = 30) -> NDArray[np.uint16]:
     values = np.linspace(0, 65_535, width * height).reshape(height, width)
     return values.round().astype(np.uint16)

@@ -38,6 +38,7 @@ from picture_files import (
     scene,
     size_of,
     stored,
+    two_colours,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest drops garim's filter
@@ -176,10 +177,7 @@ def test_a_palette(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
 def test_what_is_transparent_in_a_palette_is_white(tmp_path: Path, kind: str) -> None:
-    image = Image.new("P", SIZE, 1)
-    image.putpalette([9, 9, 9, 10, 200, 30])
-    image.paste(0, (0, 0, 20, 15))
-    found = opened(stored(tmp_path, image, "a", kind, transparency=0))
+    found = opened(stored(tmp_path, two_colours(), "a", kind, transparency=0))
     assert (found[:15, :20] == 255).all()
     assert (found[15:] == [10, 200, 30]).all()
 

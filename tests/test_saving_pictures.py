@@ -26,6 +26,7 @@ from picture_files import (
     scene,
     size_of,
     stored,
+    two_colours,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest drops garim's filter
@@ -226,9 +227,7 @@ def test_of_an_animation_the_first_frame_is_cut(tmp_path: Path, kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG"])
 def test_a_crop_keeps_what_is_transparent_in_a_palette(tmp_path: Path, kind: str) -> None:
-    image = Image.new("P", SIZE, 1)
-    image.putpalette([9, 9, 9, 10, 200, 30])
-    image.paste(0, (0, 0, 20, 15))
+    image = two_colours()
     cut = cropped(stored(tmp_path, image, "a", kind, transparency=0))
     assert cut.has_transparency_data
     near(cut.convert("RGBA").getchannel("A"), np.where(np.asarray(image)[4:25, 5:31], 255, 0))

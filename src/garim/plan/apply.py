@@ -242,14 +242,14 @@ def unchanged_since(path: Path, edits: Sequence[Edit]) -> str | None:
 
 def _apply_in_place(plan: Plan, root: Path, wanted: dict[Key, list[Edit]]) -> Applied:
     remote.refuse(root, "applying a plan in place")
-    before = in_place.read(root)
+    before, digest = in_place.read(root), plan.digest()
     in_place.check(before, wanted)
-    if plan.digest() not in {journal.plan for journal in journals(root)}:
+    if digest not in {journal.plan for journal in journals(root)}:
         rows = [(row.file_name, row.label) for row in before.rows]
         _check_matched(wanted, _matched(wanted, rows)[0], root)
     made: Counter[str] = Counter()
     with errors_named(root, _APPLY_AGAIN), locked(root, "being changed by a plan"):
-        journal = in_place.open_journal(root, plan.digest())
+        journal = in_place.open_journal(root, digest)
         in_place.go_on(journal)
         source = in_place.read(root)
         edits, failures = _matched(wanted, in_place.rows_before(source, journal))
