@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import chain
 from pathlib import Path
-
-from PIL import Image
 
 from garim.augmentation import Augmented
 from garim.formats.rows import Row
@@ -29,21 +26,14 @@ def copies_sheet(augmented: Augmented, cell: int = 160) -> Sheet:
     columns = max((len(several) for several in shown), default=1)
     boxes: dict[Path, list[LabelledBox]] = {}
     number = data.class_index()
-    for row in chain.from_iterable(shown):
-        marks = [LabelledBox(o.box, "", number.get(o.label, 0)) for o in row.objects]
-        boxes[data.path(row)] = marks
-    strips = [contact_sheet(map(data.path, several), columns=columns, cell=cell, boxes=boxes)
-              for several in shown or [[]]]  # fmt: skip
-    return _stacked(strips)
-
-
-def _stacked(strips: list[Sheet]) -> Sheet:
-    """Put sheets of one size beneath each other."""
-    width, height = strips[0].image.size
-    canvas = Image.new("RGB", (width, height * len(strips)), "white")
-    for index, strip in enumerate(strips):
-        canvas.paste(strip.image, (0, index * height))
-    return Sheet(canvas, tuple(one for strip in strips for one in strip.failures))
+    paths: list[Path | None] = []
+    for several in shown:
+        for row in several:
+            paths.append(data.path(row))
+            marks = [LabelledBox(o.box, "", number.get(o.label, 0)) for o in row.objects]
+            boxes[data.path(row)] = marks
+        paths += [None] * (columns - len(several))
+    return contact_sheet(paths, columns=columns, cell=cell, boxes=boxes)
 
 
 def _is_copy(row: Row) -> bool:

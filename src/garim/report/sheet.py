@@ -46,7 +46,7 @@ class LabelledBox:
 
 
 def contact_sheet(
-    paths: Iterable[Path],
+    paths: Iterable[Path | None],
     *,
     columns: int = 10,
     cell: int = 100,
@@ -54,18 +54,24 @@ def contact_sheet(
 ) -> Sheet:
     """Lay pictures out on white, ``columns`` per row, each fitted into ``cell × cell`` pixels.
 
-    Thumbnails equal ``PIL.ImageOps.pad``: aspect ratio kept, centred, small pictures enlarged.
+    Thumbnails equal ``PIL.ImageOps.pad``: aspect ratio kept, centred, small pictures enlarged. None
+    leaves a cell empty.
     ``boxes`` are drawn on the pictures they name.
     """
     _check(columns, cell)
     failures: list[Failure] = []
-    cells = []
+    cells: list[Image.Image | None] = []
     for path in paths:
+        if path is None:
+            cells.append(None)
+            continue
         marks = (boxes or {}).get(path, ())
         cells.append(_thumbnail(_opened(path, cell, (), failures), cell, marks, cell >= 160))
     rows = max(math.ceil(len(cells) / columns), 1)
     canvas = Image.new("RGB", (columns * cell, rows * cell), "white")
     for index, image in enumerate(cells):
+        if image is None:
+            continue
         padded = ImageOps.pad(image, (cell, cell), color="white")
         canvas.paste(padded, (index % columns * cell, index // columns * cell))
     return Sheet(canvas, tuple(failures))
